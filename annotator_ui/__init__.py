@@ -1,0 +1,1 @@
+"""Where people decide: the browser pages."""

@@ -1,0 +1,1 @@
+"""The vau-data command."""

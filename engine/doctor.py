@@ -1,0 +1,163 @@
+"""Is all there that vau-data needs? Each check says what it found and how to mend it."""
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from engine.config import ModelSection
+from engine.dataset import Dataset
+from engine.errors import ServiceError, UsageError
+from engine.intruders import ROOT_DIR_PATH, find_intruders
+from engine.models.build import BASELINE, build_captioner, build_summarizer
+from engine.models.chat import Captioner, Summarizer
+from engine.models.connected import check_model, close_model
+from engine.version import VERSION
+
+Level = Literal["ok", "warning", "missing"]
+NEEDED = (
+    "av",
+    "filelock",
+    "httpx",
+    "jsonlines",
+    "numpy",
+    "opencv-python-headless",
+    "orjson",
+    "pandas",
+    "pebble",
+    "pydantic",
+    "tqdm",
+    "typer",
+)
+_LOW_DISK_BYTES = 5 * 2**30
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    level: Level
+    """`warning`: something will not work, but most does."""
+    found: str
+    mend: str = ""
+    """What to do about it; empty where nothing is wrong."""
+
+
+def examine(find_dataset: Callable[[], Dataset], *, start_dir_path: Path) -> list[Check]:
+    """Every check, in the order in which a person would mend them."""
+    checks = [*_python(), *_packages(), *_codecs(), *_ours()]
+    try:
+        dataset = find_dataset()
+    except UsageError as error:
+        mend = "go into a dataset or make one: vau-data init DIR --videos PATH"
+        return [*checks, _disk(start_dir_path), Check("dataset", "warning", str(error), mend)]
+    return [*checks, _disk(dataset.dir_path), *_dataset(dataset), *_models(dataset)]
+
+
+def _python() -> Iterator[Check]:
+    yield Check("vau-data", "ok", f"{VERSION} in {ROOT_DIR_PATH}")
+    yield Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _packages() -> Iterator[Check]:
+    for name in NEEDED:
+        version = _version_of(name)
+        if version is None:
+            yield Check(name, "missing", "not installed", f"pip install {name}")
+        else:
+            yield Check(name, "ok", version)
+    decord = _version_of("decord")
+    found = decord or 'not installed; needed only for [media] decoder = "decord"'
+    yield Check("decord", "ok", found)
+
+
+def _version_of(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+_CODECS: tuple[tuple[str, Literal["r", "w"], str], ...] = (
+    ("h264", "r", "H.264 videos cannot be read"),
+    ("hevc", "r", "HEVC videos cannot be read"),
+    ("mpeg4", "r", "MPEG-4 videos cannot be read"),
+    ("libx264", "w", "`export --media` cannot cut files"),
+)
+
+
+def _codecs() -> Iterator[Check]:
+    if _version_of("av") is None:
+        return
+    import av
+
+    for name, mode, loss in _CODECS:
+        what = f"{name} {'decoder' if mode == 'r' else 'encoder'}"
+        try:
+            av.Codec(name, mode)
+        except av.codec.codec.UnknownCodecError:
+            mend = "pip install --force-reinstall av (the wheel has it; a local build may not)"
+            yield Check(what, "missing", loss, mend)
+        else:
+            yield Check(what, "ok", "in PyAV")
+    ffmpeg = shutil.which("ffmpeg")
+    yield Check("ffmpeg", "ok", ffmpeg or "not installed; vau-data does not need it")
+
+
+def _ours() -> Iterator[Check]:
+    intruders = find_intruders()
+    for intruder in intruders:
+        yield Check(f"package {intruder.name}", "missing", intruder.describe(), "see there")
+    if not intruders:
+        yield Check("own packages", "ok", f"all from {ROOT_DIR_PATH}")
+
+
+def _disk(dir_path: Path) -> Check:
+    free_bytes = shutil.disk_usage(dir_path).free
+    found = f"{free_bytes / 2**30:.1f} GiB free at {dir_path}"
+    if free_bytes >= _LOW_DISK_BYTES:
+        return Check("disk", "ok", found)
+    return Check("disk", "warning", found, "free some space before exporting media")
+
+
+def _dataset(dataset: Dataset) -> Iterator[Check]:
+    from engine.joins.files import video_files
+
+    yield Check("dataset", "ok", str(dataset.dir_path))
+    try:
+        num_videos = len(video_files(dataset.videos_dir_path))
+    except UsageError as error:
+        yield Check("videos", "missing", str(error), "mend [videos] path, or mount the disk")
+        return
+    if num_videos:
+        yield Check("videos", "ok", f"{num_videos} files under {dataset.videos_dir_path}")
+    else:
+        found = f"no video file under {dataset.videos_dir_path}"
+        yield Check("videos", "warning", found, "mend [videos] path, or mount the disk")
+
+
+def _models(dataset: Dataset) -> Iterator[Check]:
+    config = dataset.config
+    yield _model("caption", config.caption, lambda: build_captioner(config.caption))
+    yield _model("summarize", config.summarize, lambda: build_summarizer(config.summarize))
+
+
+def _model(name: str, section: ModelSection, build: Callable[[], Captioner | Summarizer]) -> Check:
+    what = f"[{name}] model"
+    if section.model == BASELINE:
+        return Check(what, "ok", "baseline: built in, needs nothing")
+    try:
+        model = build()
+        try:
+            check_model(model)
+        finally:
+            close_model(model)
+    except (UsageError, ServiceError) as error:
+        mend = f"start the server, or mend endpoints and model in [{name}] of dataset.toml"
+        return Check(what, "missing", str(error), mend)
+    return Check(what, "ok", f"{section.model} answers")

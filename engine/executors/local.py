@@ -1,0 +1,210 @@
+"""Runs items on this machine: decoding in processes that can be killed, model calls in threads.
+
+Decoding runs ahead of the model calls, by a bounded number of items. A file that hangs or kills
+its process costs its own items and nobody else's: a chunk that fails is tried again one by one.
+"""
+
+import logging
+import multiprocessing
+import os
+import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, TimeoutError, wait
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from types import TracebackType
+from typing import Any, Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from engine.errors import ItemError, MediaError, ServiceError
+from engine.executors import worker
+from engine.runner import Outcome, attempt
+from engine.stage import Item, MediaStage, Pending, Stage
+
+logger = logging.getLogger(__name__)
+
+CHUNK_ITEMS = 16
+"""Clips of one video decoded together; bounds what one worker holds and sends at once."""
+
+Loaded = Item[Any] | tuple[str, ItemError]
+
+
+@dataclass
+class LocalExecutor:
+    """This machine. A context manager; processes start when the first media stage needs them."""
+
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    memory_bytes: int = 4 << 30
+    _pool: ProcessPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
+
+    def run(self, stage: Stage[Any], items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
+        """Outcomes in order of completion. Raises `ServiceError` as soon as an item does."""
+        if isinstance(stage, MediaStage):
+            return _Flow(stage, stage, self._processes(), self.workers + 1).outcomes(items)
+        if stage.concurrency > 1:
+            return _Flow(stage, None, None, 1).outcomes(items)
+        return (attempt(stage, pending.ready()) for pending in items)
+
+    def _processes(self) -> ProcessPool:
+        if self._pool is None:
+            context = multiprocessing.get_context("forkserver")
+            context.set_forkserver_preload([worker.__name__])
+            self._pool = ProcessPool(
+                max_workers=self.workers,
+                initializer=worker.confine,
+                initargs=(self.memory_bytes,),
+                context=context,
+            )
+        return self._pool
+
+
+@dataclass
+class _Flow:
+    """One stage's items on their way: chunks -> loading -> loaded -> asking -> outcomes."""
+
+    stage: Stage[Any]
+    media_stage: MediaStage | None
+    pool: ProcessPool | None
+    most_loading: int
+    """Chunks under way at once: one more than processes, so that none waits for work."""
+    _chunks: deque[list[Item[Any]]] = field(default_factory=deque)
+    """Chunks to try again, one item each."""
+    _loading: dict[Future[list[Loaded]], list[Item[Any]]] = field(default_factory=dict)
+    _loaded: deque[Item[Any]] = field(default_factory=deque)
+    _asking: dict[Future[Outcome], Item[Any]] = field(default_factory=dict)
+
+    def outcomes(self, items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
+        source = _chunked(items, CHUNK_ITEMS if self.media_stage else 1)
+        threads = ThreadPoolExecutor(max_workers=max(1, self.stage.concurrency))
+        try:
+            while self._fill(source, threads) or self._loaded or self._loading or self._asking:
+                yield from self._compute_here()
+                yield from self._collect()
+        finally:
+            for loading in self._loading:
+                loading.cancel()
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _fill(self, source: Iterator[list[Pending[Any]]], threads: ThreadPoolExecutor) -> bool:
+        """Start what may be started; whether anything was."""
+        has_started = False
+        while self._may_load() and (chunk := self._next_chunk(source)):
+            has_started = True
+            if self.media_stage is None:
+                self._loaded.extend(chunk)
+            else:
+                self._load(self.media_stage, chunk)
+        if self.stage.concurrency > 1:
+            while self._loaded and len(self._asking) < self.stage.concurrency:
+                item = self._loaded.popleft()
+                self._asking[threads.submit(attempt, self.stage, item)] = item
+        return has_started
+
+    def _may_load(self) -> bool:
+        ahead = len(self._loaded) + sum(map(len, self._loading.values()))
+        most_ahead = 2 * self.stage.concurrency + self.most_loading * CHUNK_ITEMS
+        return len(self._loading) < self.most_loading and ahead <= most_ahead
+
+    def _next_chunk(self, source: Iterator[list[Pending[Any]]]) -> list[Item[Any]]:
+        if self._chunks:
+            return self._chunks.popleft()
+        return [pending.ready() for pending in next(source, [])]
+
+    def _load(self, media_stage: MediaStage, chunk: list[Item[Any]]) -> None:
+        assert self.pool is not None
+        deadline_seconds = media_stage.deadline_seconds(chunk)
+        future = self.pool.schedule(
+            worker.load_chunk, args=(media_stage, chunk), timeout=deadline_seconds
+        )
+        self._loading[future] = chunk
+
+    def _compute_here(self) -> Iterator[Outcome]:
+        while self.stage.concurrency == 1 and self._loaded:
+            yield attempt(self.stage, self._loaded.popleft())
+
+    def _collect(self) -> Iterator[Outcome]:
+        if not (self._loading or self._asking):
+            return
+        under_way: list[Future[Any]] = [*self._loading, *self._asking]
+        wait(under_way, return_when=FIRST_COMPLETED)
+        for asked in [future for future in self._asking if future.done()]:
+            yield _outcome_of(asked, self._asking.pop(asked))
+        for loaded in [future for future in self._loading if future.done()]:
+            yield from self._after_loading(loaded, self._loading.pop(loaded))
+
+    def _after_loading(
+        self, future: "Future[list[Loaded]]", chunk: list[Item[Any]]
+    ) -> Iterator[Outcome]:
+        error = future.exception()
+        if error is None:
+            for loaded in future.result():
+                if isinstance(loaded, Item):
+                    self._loaded.append(loaded)
+                else:
+                    yield Outcome(*loaded)
+        elif len(chunk) > 1:
+            self._chunks.extend([item] for item in chunk)
+        else:
+            yield Outcome(chunk[0].id, _why_it_died(chunk[0].id, error))
+
+
+def _outcome_of(future: "Future[Outcome]", item: Item[Any]) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, ServiceError):
+        raise error
+    return Outcome(item.id, _internal(item.id, error))
+
+
+def _why_it_died(item_id: str, error: BaseException) -> ItemError:
+    if isinstance(error, ItemError):
+        return error
+    if isinstance(error, ServiceError):
+        raise error
+    if isinstance(error, TimeoutError):
+        return MediaError(
+            "media_timeout",
+            f"{item_id}: reading the video took longer than {error.args[-1]:.0f} s and was "
+            "stopped; re-encode the file, or raise [media] deadline_per_video_second",
+        )
+    if isinstance(error, ProcessExpired | MemoryError):
+        return MediaError(
+            "media_unreadable",
+            f"{item_id}: the process that read the video died ({error}); re-encode the file, or "
+            "raise [media] memory_gib if the picture is very large",
+        )
+    return _internal(item_id, error)
+
+
+def _internal(item_id: str, error: BaseException) -> ItemError:
+    trace = "".join(traceback.format_exception(error))
+    logger.error("%s failed in a way that is a fault of vau-data:\n%s", item_id, trace)
+    return ItemError("internal", f"{item_id}: {type(error).__name__}: {error}")
+
+
+def _chunked(items: Iterable[Pending[Any]], size: int) -> Iterator[list[Pending[Any]]]:
+    """Runs of neighbours of one group, cut to `size`."""
+    for _, neighbours in groupby(items, key=_group_of):
+        while chunk := list(islice(neighbours, size)):
+            yield chunk
+
+
+def _group_of(pending: Pending[Any]) -> str:
+    return pending.group

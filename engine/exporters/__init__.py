@@ -1,0 +1,1 @@
+"""Our records become other people's files."""

@@ -1,0 +1,182 @@
+"""Export formats as files: each writer takes videos one by one and streams rows to disk."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import orjson
+
+from engine.exporters.hivau import (
+    held_out_rows,
+    in_release_order,
+    multi_row,
+    raw_entry,
+    train_rows,
+)
+from engine.exporters.llava import llava_row
+from engine.tree import VideoNode
+from schemas import Instruction, ReleaseFile, Video
+
+SOURCE_PREFIXES: Mapping[str, str] = {"ucf-crime": "ucf", "xd-violence": "xd"}
+_BUFFER_BYTES = 1 << 20
+
+
+def split_of(video: Video) -> str:
+    """The split a video's rows go to; without one, as for the media paths, it is train."""
+    return video.split or "train"
+
+
+@dataclass
+class _File:
+    """One file under writing, hashed as it grows."""
+
+    path: Path
+    stream: BinaryIO
+    sha256: Any = field(default_factory=hashlib.sha256)
+    num_rows: int = 0
+    size_bytes: int = 0
+
+    def write(self, block: bytes) -> None:
+        self.stream.write(block)
+        self.sha256.update(block)
+        self.size_bytes += len(block)
+
+
+@dataclass
+class _FileSet:
+    """Files of one format, opened when the first row for them comes."""
+
+    dir_path: Path
+    head: bytes = b""
+    separator: bytes = b""
+    tail: bytes = b""
+    _files: dict[str, _File] = field(default_factory=dict)
+
+    def add(self, name: str, row: bytes) -> None:
+        file = self._files.get(name)
+        if file is None:
+            path = self.dir_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._files[name] = _File(path, path.open("wb", buffering=_BUFFER_BYTES))
+            file.write(self.head)
+        file.write(self.separator + row if file.num_rows else row)
+        file.num_rows += 1
+
+    def num_rows(self, name: str) -> int:
+        return self._files[name].num_rows if name in self._files else 0
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.write(self.tail)
+            file.stream.close()
+
+    def described(self, root: Path, format_name: str) -> Iterator[ReleaseFile]:
+        for file in self._files.values():
+            yield ReleaseFile(
+                path=file.path.relative_to(root).as_posix(),
+                format=format_name,
+                num_rows=file.num_rows,
+                size_bytes=file.size_bytes,
+                sha256=file.sha256.hexdigest(),
+            )
+
+
+WriteVideo = Callable[["_FileSet", VideoNode, Sequence[Instruction]], None]
+
+
+@dataclass
+class RowWriter:
+    """One format of a release. A context manager; its files are complete after it."""
+
+    format_name: str
+    files: _FileSet
+    write_video: WriteVideo
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.files.close()
+
+    def write(self, node: VideoNode, failed_ids: Collection[str]) -> None:
+        """Add one video's rows, but for segments whose media file failed."""
+        kept = [row for row in node.instructions if row.segment_id not in failed_ids]
+        self.write_video(self.files, node, kept)
+
+    def described(self, root: Path) -> list[ReleaseFile]:
+        """What was written, with hashes; after closing."""
+        return list(self.files.described(root, self.format_name))
+
+
+@contextmanager
+def open_writers(
+    dir_path: Path, formats: Sequence[str], *, compat: bool
+) -> Iterator[list[RowWriter]]:
+    """One writer per format, in the given order without repeats."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(_writer(name, dir_path, compat=compat))
+            for name in dict.fromkeys(formats)
+        ]
+
+
+def _writer(name: str, dir_path: Path, *, compat: bool) -> RowWriter:
+    if name == "hivau-raw":
+        files = _FileSet(dir_path, head=b"{\n", separator=b",\n", tail=b"\n}\n")
+        return RowWriter(name, files, _write_raw)
+    files = _FileSet(dir_path)
+    if name == "hivau-single":
+        return RowWriter(name, files, _single_writer(compat=compat))
+    if name == "hivau-multi":
+        return RowWriter(name, files, _write_multi)
+    return RowWriter(name, files, _write_llava)
+
+
+def _write_raw(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:  # noqa: ARG001
+    entry = raw_entry(node)
+    if entry is not None:
+        prefix = SOURCE_PREFIXES.get(node.video.source, node.video.source)
+        name = f"hivau-raw/{prefix}_database_{split_of(node.video)}.json"
+        files.add(name, orjson.dumps(node.video.id) + b":" + orjson.dumps(entry))
+
+
+def _single_writer(*, compat: bool) -> WriteVideo:
+    def write(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
+        name = f"hivau-single/merge_instruction_{split_of(node.video)}.jsonl"
+        is_test = node.video.split == "test"
+        for instruction in in_release_order(kept):
+            start_id = files.num_rows(name)
+            rows = (
+                held_out_rows(node.video, instruction, start_id=start_id, compat=compat)
+                if is_test
+                else train_rows(node.video, instruction, start_id=start_id)
+            )
+            for row in rows:
+                files.add(name, _line(row))
+
+    return write
+
+
+def _write_multi(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
+    name = f"hivau-multi/instruction_{split_of(node.video)}.jsonl"
+    for instruction in in_release_order(kept):
+        files.add(name, _line(multi_row(node.video, instruction)))
+
+
+def _write_llava(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
+    name = f"llava/llava_{split_of(node.video)}.jsonl"
+    for instruction in in_release_order(kept):
+        files.add(name, _line(llava_row(node.video, instruction)))
+
+
+def _line(row: object) -> bytes:
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)

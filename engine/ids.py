@@ -1,0 +1,62 @@
+"""Ids like HIVAU's: `Abuse001_x264`, `…_E0`, `…_E0C1`; given once, never to another stretch."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+Interval = tuple[float, float]
+
+_EVENT_OF = re.compile(r"^(?P<event>.+_E\d+)(?:C\d+)?$")
+
+
+def event_id_of(record_id: str) -> str | None:
+    """The event that an event's, clip's, caption's or event summary's id belongs to."""
+    match = _EVENT_OF.match(record_id)
+    return match["event"] if match else None
+
+
+def parent_id(record_id: str, *, mark: str) -> str:
+    """The video of an event (mark `_E`), or the event of a clip (mark `C`)."""
+    return record_id.rpartition(mark)[0]
+
+
+def allot_ids(
+    intervals: Sequence[Interval],
+    *,
+    prefix: str,
+    known: Mapping[Interval, str],
+    next_number: int,
+) -> list[str]:
+    """One id per interval: the one it had before, else the next number never given.
+
+    `prefix` stands before the number (`Abuse001_x264_E`); `known` maps intervals that had an id
+    to it.
+    """
+    ids: list[str] = []
+    taken: set[str] = set()
+    for interval in intervals:
+        record_id = known.get(interval)
+        if record_id is None or record_id in taken:
+            record_id = f"{prefix}{next_number}"
+            next_number += 1
+        taken.add(record_id)
+        ids.append(record_id)
+    return ids
+
+
+_LAST_NUMBER = re.compile(r"(\d+)$")
+
+
+def by_number(sibling_ids: Iterable[str]) -> list[str]:
+    """Ids of one parent in order of the number they end in, so that `E2` precedes `E10`."""
+    return sorted(sibling_ids, key=last_number)
+
+
+def last_number(record_id: str) -> int:
+    """The number that an id ends in; -1 where it ends in none."""
+    match = _LAST_NUMBER.search(record_id)
+    return int(match[1]) if match else -1
+
+
+def to_milliseconds(seconds: float) -> float:
+    """Rounded to three decimals, as HIVAU-70k's files are."""
+    return round(seconds, 3)

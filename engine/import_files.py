@@ -1,0 +1,250 @@
+"""Other people's annotation files -> records of a dataset: which videos, under which ids."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.dataset import Dataset
+from engine.errors import TooManyRejectsError, UsageError
+from engine.ids import Interval, allot_ids
+from engine.imports import ImportReport, write_imported
+from engine.index import IMPORT_LEDGER, WORDS, Index
+from engine.joins.facts import Facts
+from engine.sources.imported import ImportedVideo, UnfitVideo
+from engine.store import parse_record, read_lines
+from schemas import Click, Event, Video
+from schemas.base import Split
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass
+class FileImport:
+    """What one file gave."""
+
+    report: ImportReport
+    num_unknown_videos: int = 0
+    """Entries about videos that the dataset does not have; passed over."""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ImportTask:
+    """Where to, and how."""
+
+    dataset: Dataset
+    path: Path
+    is_dry_run: bool = False
+    on_video: Callable[[], None] = lambda: None
+    """Called when a video's file has been looked at."""
+
+
+def import_clicks(task: ImportTask, *, author: str) -> FileImport:
+    """A csv `video-id,glance` (frame ordinals) -> clicks.
+
+    Raises `UsageError` for a malformed file, and for clicks past the end of their video.
+    """
+    from engine.sources.glance import clicks_of_table, read_clicks
+
+    facts = Facts(Index(task.dataset))
+    with _named_if_not_text(task.path):
+        table = read_clicks(task.path)
+    videos = {id_: video for id_, video in facts.videos.items() if video.media is not None}
+    _refuse_if_all_unknown(task, {row.video_id for row in table.rows}, videos)
+    read = clicks_of_table(table, videos=videos, frame_times_of=_frame_times(task), author=author)
+    done = _finish(task, "clicks", _with_click_ids(facts, read.clicks), videos)
+    done.num_unknown_videos = len({row.video_id for row in table.rows} - videos.keys())
+    if table.num_without_click:
+        done.notes.append(f"{table.num_without_click} rows say that there is no click")
+    return done
+
+
+def import_events(task: ImportTask, *, author: str) -> FileImport:
+    """A person's events as JSON, or an official list of UCF-Crime or XD-Violence -> events.
+
+    They take the place of whatever was proposed for their videos.
+    """
+    from engine.sources.events_json import read_events
+    from engine.sources.official import read_official
+
+    facts = Facts(Index(task.dataset))
+    if not _is_json(task.path):
+        with _named_if_not_text(task.path):
+            rows = list(
+                read_official(task.path, videos=facts.videos, frame_times_of=_frame_times(task))
+            )
+        return _finish(task, "events", _with_event_ids(facts, rows), facts.videos)
+    read = read_events(task.path, videos=facts.videos, author=author)
+    if not read.videos and read.num_unknown_videos:
+        raise UsageError(_all_unknown(task, read.num_unknown_videos))
+    done = _finish(task, "events", _with_event_ids(facts, read.videos), facts.videos)
+    done.num_unknown_videos = read.num_unknown_videos
+    return done
+
+
+def import_uca(task: ImportTask) -> FileImport:
+    """A UCA file -> human captions."""
+    from engine.sources.uca import read_uca
+
+    return _finish(task, "uca", read_uca(task.path), Facts(Index(task.dataset)).videos)
+
+
+def import_hivau(task: ImportTask, *, source: str | None, split: Split | None) -> FileImport:
+    """A raw HIVAU-70k file -> events, clips, captions and summaries, ids as published.
+
+    Videos that the dataset does not have become annotation-only videos.
+    """
+    from engine.sources.hivau import read_raw
+
+    videos = Facts(Index(task.dataset)).videos
+    return _finish(task, "hivau", read_raw(task.path, source=source, split=split), videos)
+
+
+def check_unfit_rate(done: FileImport, *, max_reject_rate: float) -> None:
+    """Raises `TooManyRejectsError` where more of the file is unfit than that."""
+    num_unfit, num_all = len(done.report.unfit), done.report.num_videos + len(done.report.unfit)
+    if num_unfit > max_reject_rate * num_all:
+        raise TooManyRejectsError(
+            f"{num_unfit} of {num_all} entries could not be imported, more than "
+            f"--max-reject-rate {max_reject_rate:.0%}; `vau-data rejects --stage import` lists them"
+        )
+
+
+def _finish(
+    task: ImportTask,
+    source: str,
+    imported: Iterable[ImportedVideo | UnfitVideo],
+    videos: Mapping[str, Video],
+) -> FileImport:
+    """Write what is about videos that are known or stood in for; count the rest."""
+    fitting: list[ImportedVideo | UnfitVideo] = []
+    num_unknown = 0
+    for entry in imported:
+        is_known = isinstance(entry, UnfitVideo) or entry.video_id in videos
+        if is_known or (isinstance(entry, ImportedVideo) and entry.stand_in is not None):
+            fitting.append(entry)
+        else:
+            num_unknown += 1
+    if num_unknown and not fitting:
+        raise UsageError(_all_unknown(task, num_unknown))
+    if task.is_dry_run:
+        return FileImport(_counted(fitting), num_unknown)
+    return FileImport(write_imported(task.dataset, source, fitting), num_unknown)
+
+
+def _counted(entries: Iterable[ImportedVideo | UnfitVideo]) -> ImportReport:
+    report = ImportReport()
+    for entry in entries:
+        if isinstance(entry, UnfitVideo):
+            report.unfit.append(entry)
+            continue
+        report.num_videos += 1
+        for record in entry.records:
+            word = WORDS[type(record)]
+            report.num_records[word] = report.num_records.get(word, 0) + 1
+    return report
+
+
+def _refuse_if_all_unknown(task: ImportTask, named: set[str], videos: Mapping[str, Video]) -> None:
+    if named and not named & videos.keys():
+        raise UsageError(_all_unknown(task, len(named)))
+
+
+def _all_unknown(task: ImportTask, num_unknown: int) -> str:
+    return (
+        f"{task.path}: none of its {num_unknown} videos is in {task.dataset.dir_path}; "
+        "run `vau-data ingest` first, or check that the ids are the files' names without suffix"
+    )
+
+
+def _frame_times(task: ImportTask) -> "Callable[[Video], NDArray[np.float64]]":
+    def times(video: Video) -> "NDArray[np.float64]":
+        # Demuxing only, and of files that ingest decoded whole: no need for another process.
+        from engine.media.container import frame_times
+
+        found = frame_times(task.dataset.video_path(video))
+        task.on_video()
+        return found
+
+    return times
+
+
+Stretches = dict[str, dict[Interval, str]]
+"""Video id -> stretch (or moment) -> the id that was given to it."""
+
+
+def _with_click_ids(facts: Facts, clicks: Iterable[Click]) -> Iterator[ImportedVideo]:
+    """Clicks by video; equal ones keep the ids they had, others get numbers never given."""
+    given = _stretches(facts, Click)
+    by_video: dict[str, list[Click]] = {}
+    for click in clicks:
+        by_video.setdefault(click.video_id, []).append(click)
+    for video_id, group in by_video.items():
+        ids = allot_ids(
+            [_moment(click) for click in group],
+            prefix=f"{video_id}_K",
+            known=given.get(video_id, {}),
+            next_number=facts.next_number(video_id, stage_name=IMPORT_LEDGER, mark="_K"),
+        )
+        named = (
+            click.model_copy(update={"id": id_}) for click, id_ in zip(group, ids, strict=True)
+        )
+        yield ImportedVideo(video_id, None, tuple(named))
+
+
+def _with_event_ids(
+    facts: Facts, entries: Iterable[ImportedVideo | UnfitVideo]
+) -> Iterator[ImportedVideo | UnfitVideo]:
+    """The same for events, whose numbers a proposal may have taken before."""
+    given = _stretches(facts, Event)
+    for entry in entries:
+        if isinstance(entry, UnfitVideo):
+            yield entry
+            continue
+        events = [record for record in entry.records if isinstance(record, Event)]
+        ids = allot_ids(
+            [_extent(event) for event in events],
+            prefix=f"{entry.video_id}_E",
+            known=given.get(entry.video_id, {}),
+            next_number=facts.next_number(entry.video_id, stage_name="propose", mark="_E"),
+        )
+        named = (
+            event.model_copy(update={"id": id_}) for event, id_ in zip(events, ids, strict=True)
+        )
+        yield replace(entry, records=tuple(named))
+
+
+def _stretches(facts: Facts, record_type: type[Click] | type[Event]) -> Stretches:
+    """What every id of the dataset stood for, live or not."""
+    path = facts.index.dataset.record_path(record_type)
+    found: Stretches = {}
+    for line in read_lines(path):
+        record = parse_record(record_type, line, path=path)
+        place = _moment(record) if isinstance(record, Click) else _extent(record)
+        found.setdefault(record.video_id, {})[place] = record.id
+    return found
+
+
+def _moment(click: Click) -> Interval:
+    return click.time_seconds, -1.0 if click.frame is None else float(click.frame)
+
+
+def _extent(event: Event) -> Interval:
+    return event.start_seconds, event.end_seconds
+
+
+def _is_json(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+@contextmanager
+def _named_if_not_text(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a text file in UTF-8: {error}") from error

@@ -1,0 +1,140 @@
+"""Records from other people's files enter a dataset here, and are never made over by a stage.
+
+Per video and record type the newest import counts. Importing events anew takes the clips,
+captions and summaries of an earlier import with them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from engine.dataset import Dataset
+from engine.index import IMPORT_LEDGER, WORDS, Index
+from engine.ledger import LedgerLine
+from engine.sources.imported import ImportedVideo, UnfitVideo
+from engine.stage import digest
+from engine.store import JsonlWriter, content_of, dump_line
+from schemas import Caption, Clip, Event, Record, Reject, Summary, Video
+
+_FINGERPRINT = digest(b"import/1").hex()[:16]
+_HANGS_ON_EVENTS: tuple[type[Record], ...] = (Clip, Caption, Summary)
+
+
+@dataclass
+class ImportReport:
+    """What one import did."""
+
+    num_videos: int = 0
+    num_records: dict[str, int] = field(default_factory=dict)
+    """Word (`event`, `clip` …) -> how many records were written."""
+    num_unchanged: int = 0
+    """Videos of which everything was there already."""
+    unfit: list[UnfitVideo] = field(default_factory=list)
+
+
+def write_imported(
+    dataset: Dataset, source: str, imported: Iterable[ImportedVideo | UnfitVideo]
+) -> ImportReport:
+    """Write what a source gave. Unfit videos become rejects; the rest is written."""
+    index = Index(dataset)
+    with _ImportBooks(dataset, index) as books:
+        for video in imported:
+            if isinstance(video, UnfitVideo):
+                books.reject(source, video)
+            else:
+                books.enter(video)
+    return books.report
+
+
+class _ImportBooks:
+    def __init__(self, dataset: Dataset, index: Index) -> None:
+        self.report = ImportReport()
+        self._dataset = dataset
+        self._index = index
+        self._ledger = index.ledger(IMPORT_LEDGER)
+        self._record_lines: dict[type[Record], list[bytes]] = defaultdict(list)
+        self._ledger_lines: list[LedgerLine] = []
+
+    def __enter__(self) -> "_ImportBooks":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._write_down()
+
+    def enter(self, video: ImportedVideo) -> None:
+        """Note all that one file says of one video."""
+        by_type: dict[type[Record], list[Record]] = defaultdict(list)
+        for record in video.records:
+            by_type[type(record)].append(record)
+        if video.stand_in is not None and self._may_stand_in(video.video_id):
+            by_type[Video].append(video.stand_in)
+        has_changed = [
+            self._enter_type(video.video_id, record_type, records)
+            for record_type, records in by_type.items()
+        ]
+        if Event in by_type:
+            for record_type in _HANGS_ON_EVENTS:
+                if record_type not in by_type:
+                    self._retire(_item_id(record_type, video.video_id))
+        self.report.num_videos += 1
+        self.report.num_unchanged += not any(has_changed)
+
+    def _may_stand_in(self, video_id: str) -> bool:
+        known = self._index.lines(Video)
+        return video_id not in known or self._index.get(Video, video_id).media is None
+
+    def _enter_type(self, video_id: str, record_type: type[Record], records: list[Record]) -> bool:
+        lines = [dump_line(record) for record in records]
+        input_sha256 = digest(*map(content_of, lines))
+        item_id = _item_id(record_type, video_id)
+        if self._ledger.key(item_id) == input_sha256 + bytes.fromhex(_FINGERPRINT):
+            return False
+        self._record_lines[record_type].extend(lines)
+        ids = tuple(record.id for record in records)
+        self._ledger_lines.append(LedgerLine(item_id, input_sha256.hex(), _FINGERPRINT, ids))
+        word = WORDS[record_type]
+        self.report.num_records[word] = self.report.num_records.get(word, 0) + len(records)
+        return True
+
+    def _retire(self, item_id: str) -> None:
+        if item_id in self._ledger:
+            self._ledger_lines.append(LedgerLine(item_id, "", "", (), is_retired=True))
+
+    def reject(self, source: str, video: UnfitVideo) -> None:
+        """Note a video whose entry contradicts itself."""
+        self.report.unfit.append(video)
+        item_id = f"unfit:{source}:{video.video_id}"
+        input_sha256 = digest(video.detail.encode()).hex()
+        reject = Reject(
+            id=f"{IMPORT_LEDGER}:{item_id}",
+            stage=IMPORT_LEDGER,
+            item_id=item_id,
+            reason="import_mismatch",
+            detail=f"{video.video_id}: {video.detail}",
+            input_sha256=input_sha256,
+            fingerprint=_FINGERPRINT,
+        )
+        self._record_lines[Reject].append(dump_line(reject))
+        self._ledger_lines.append(
+            LedgerLine(item_id, input_sha256, _FINGERPRINT, (), reject=reject.reason)
+        )
+
+    def _write_down(self) -> None:
+        if not self._ledger_lines:
+            return
+        dataset = self._dataset
+        with ExitStack() as stack:
+            ledger = stack.enter_context(JsonlWriter(dataset.ledger_path(IMPORT_LEDGER)))
+            for record_type, lines in self._record_lines.items():
+                path = dataset.record_path(record_type)
+                writer = stack.enter_context(JsonlWriter(path, wait_seconds=10.0))
+                writer.append(lines)
+                writer.sync()
+            ledger.append(line.dump() for line in self._ledger_lines)
+            ledger.sync()
+
+
+def _item_id(record_type: type[Record], video_id: str) -> str:
+    return f"{WORDS[record_type]}:{video_id}"

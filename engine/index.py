@@ -1,0 +1,180 @@
+"""What is live in a dataset, as lines: cheap to hold, parsed only where somebody looks.
+
+A record is live when it is the newest line of its id, its stage's ledger lists it, and no person
+discarded it. Its reviews belong to it: they are part of its input hash and lie over its fields.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from engine.dataset import Dataset
+from engine.ledger import Ledger
+from engine.reviews import lay_over
+from engine.store import content_of, id_of, parse_record, read_lines
+from schemas import (
+    Caption,
+    Click,
+    Clip,
+    Event,
+    HumanCaption,
+    Instruction,
+    Record,
+    Review,
+    ScoreTrack,
+    Summary,
+    Video,
+)
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+IMPORT_LEDGER = "import"
+LEDGERS: dict[type[Record], tuple[str, ...]] = {
+    Video: ("ingest", IMPORT_LEDGER),
+    Click: (IMPORT_LEDGER,),
+    ScoreTrack: ("score", IMPORT_LEDGER),
+    Event: ("propose", IMPORT_LEDGER),
+    Clip: ("clip", IMPORT_LEDGER),
+    HumanCaption: (IMPORT_LEDGER,),
+    Caption: ("caption", IMPORT_LEDGER),
+    Summary: ("summarize", IMPORT_LEDGER),
+    Instruction: ("instruct",),
+}
+"""Which ledgers may list records of a type."""
+
+WORDS: dict[type[Record], str] = {
+    Video: "video",
+    Click: "click",
+    ScoreTrack: "score",
+    Event: "event",
+    Clip: "clip",
+    HumanCaption: "human_caption",
+    Caption: "caption",
+    Summary: "summary",
+    Instruction: "instruction",
+}
+"""What one record of a type is called, in reviews and in the import ledger's item ids."""
+
+
+def import_scope(record_type: type[Record]) -> str:
+    """Prefix of the import ledger's items that wrote records of this type."""
+    return f"{WORDS[record_type]}:"
+
+
+@dataclass
+class Index:
+    """Live lines of one dataset, each file read at most once."""
+
+    dataset: Dataset
+    _lines: dict[type[Record], dict[str, bytes]] = field(default_factory=dict)
+    _ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+    def ledger(self, stage_name: str) -> Ledger:
+        """The ledger of one stage."""
+        if stage_name not in self._ledgers:
+            self._ledgers[stage_name] = Ledger.load(self.dataset.ledger_path(stage_name))
+        return self._ledgers[stage_name]
+
+    def forget(self, stage_name: str, record_type: type[Record]) -> None:
+        """Read a stage's ledger and records anew when next asked: the stage has run."""
+        self._ledgers.pop(stage_name, None)
+        self._lines.pop(record_type, None)
+
+    def lines(self, record_type: type[Record]) -> dict[str, bytes]:
+        """Id -> newest line of every live record, in order of first appearance in the file."""
+        if record_type not in self._lines:
+            self._lines[record_type] = self._read_live(record_type)
+        return self._lines[record_type]
+
+    def _read_live(self, record_type: type[Record]) -> dict[str, bytes]:
+        live_ids = self._live_ids(record_type)
+        path = self.dataset.record_path(record_type)
+        lines: dict[str, bytes] = {}
+        for line in read_lines(path):
+            record_id = id_of(line, path=path)
+            if record_id in live_ids:
+                lines[record_id] = line
+        for record_id in self.discarded_ids(record_type):
+            lines.pop(record_id, None)
+        return lines
+
+    def _live_ids(self, record_type: type[Record]) -> set[str]:
+        live: set[str] = set()
+        for stage_name in LEDGERS[record_type]:
+            scope = import_scope(record_type) if stage_name == IMPORT_LEDGER else ""
+            live |= self.ledger(stage_name).live_record_ids(scope=scope)
+        return live
+
+    def imported_ids(self, record_type: type[Record]) -> set[str]:
+        """Live records that came from outside; stages leave these alone."""
+        return self.ledger(IMPORT_LEDGER).live_record_ids(scope=import_scope(record_type))
+
+    @cached_property
+    def _reviews(self) -> dict[tuple[str, str], tuple[Review, ...]]:
+        path = self.dataset.record_path(Review)
+        newest: dict[str, Review] = {}
+        for line in read_lines(path):
+            review = parse_record(Review, line, path=path)
+            newest[review.id] = review
+        by_target: dict[tuple[str, str], list[Review]] = defaultdict(list)
+        for review in newest.values():
+            by_target[review.target, review.target_id].append(review)
+        return {target: tuple(reviews) for target, reviews in by_target.items()}
+
+    def reviews(self, record_type: type[Record], record_id: str) -> tuple[Review, ...]:
+        """Corrections to one record, oldest first."""
+        return self._reviews.get((WORDS[record_type], record_id), ())
+
+    def discarded_ids(self, record_type: type[Record]) -> Iterator[str]:
+        """Records that a person took out."""
+        for (target, record_id), reviews in self._reviews.items():
+            if target == WORDS[record_type] and reviews[-1].correction.kind == "discard":
+                yield record_id
+
+    def reviewed_ids(self, *record_types: type[Record]) -> set[str]:
+        """Records of these types that a person corrected, confirmed or took out."""
+        words = {WORDS[record_type] for record_type in record_types}
+        return {record_id for target, record_id in self._reviews if target in words}
+
+    def overlay(self, record: AnyRecord) -> AnyRecord:
+        """A record, live or not, with its reviews laid over it."""
+        if not self._reviews:
+            return record
+        return lay_over(record, self.reviews(type(record), record.id))
+
+    def orphaned_reviews(self) -> Iterator[Review]:
+        """Corrections to records that are not live (any more); kept, but without effect."""
+        for record_type, word in WORDS.items():
+            for (target, record_id), reviews in self._reviews.items():
+                is_discarded = reviews[-1].correction.kind == "discard"
+                if target == word and not is_discarded and record_id not in self.lines(record_type):
+                    yield from reviews
+
+    def content(self, record_type: type[Record], record_id: str) -> bytes:
+        """What is true of a live record, reviews included: the thing to hash."""
+        line = content_of(self.lines(record_type)[record_id])
+        reviews = self.reviews(record_type, record_id) if self._reviews else ()
+        return line + b"".join(review.correction.model_dump_json().encode() for review in reviews)
+
+    def get(self, record_type: type[AnyRecord], record_id: str) -> AnyRecord:
+        """A live record with its reviews laid over it."""
+        path = self.dataset.record_path(record_type)
+        record = parse_record(record_type, self.lines(record_type)[record_id], path=path)
+        return self.overlay(record)
+
+    def all(self, record_type: type[AnyRecord]) -> Iterator[AnyRecord]:
+        """All live records of a type, reviews laid over them."""
+        for record_id in self.lines(record_type):
+            yield self.get(record_type, record_id)
+
+
+_RUNS = re.compile(r"(\d+)")
+
+
+def natural_order(record_id: str) -> tuple[str | int, ...]:
+    """Sort key under which `E2` comes before `E10`: text and numbers in turn, text first."""
+    runs = _RUNS.split(record_id)
+    return tuple(int(run) if place % 2 else run for place, run in enumerate(runs))

@@ -1,0 +1,51 @@
+"""Captions and summaries -> the turns of an instruction, each with a drawn question."""
+
+from collections.abc import Callable, Mapping
+
+from schemas import Caption, Summary, Turn
+from schemas.base import Task
+
+Draw = Callable[[str, str], str]
+"""(pool name, key) -> one question of the pool; the same key always draws the same one."""
+
+CLIP_POOL = "caption"
+ABNORMAL_POOLS: Mapping[Task, str] = {
+    "judgement": "judgement",
+    "description": "description",
+    "analysis": "analysis",
+}
+NEUTRAL_POOLS: Mapping[Task, str] = {
+    "judgement": "normal_judgement",
+    "description": "normal_description",
+}
+"""For normal and unlabelled segments: no question presumes an anomaly."""
+
+
+def turns_for_clip(caption: Caption, draw: Draw) -> tuple[Turn, ...]:
+    """One turn: what is seen."""
+    question = draw(CLIP_POOL, f"{caption.id}:caption")
+    return (Turn(task="caption", question=question, answer=caption.text),)
+
+
+def turns_for_summary(summary: Summary, is_anomalous: bool | None, draw: Draw) -> tuple[Turn, ...]:
+    """Judgement, description and, for abnormal segments, analysis; empty parts are left out.
+
+    `is_anomalous` is the segment's label and decides which pools are asked from. An unlabelled
+    segment is asked neutrally; it has an analysis only if the summary judged it abnormal.
+    """
+    pools = ABNORMAL_POOLS if is_anomalous else NEUTRAL_POOLS
+    answers: list[tuple[Task, str]] = [
+        ("judgement", summary.judgement),
+        ("description", summary.description),
+    ]
+    if summary.analysis and (is_anomalous or (is_anomalous is None and summary.is_anomalous)):
+        answers.append(("analysis", summary.analysis))
+    return tuple(
+        Turn(
+            task=task,
+            question=draw(pools.get(task, task), f"{summary.id}:{task}"),
+            answer=answer,
+        )
+        for task, answer in answers
+        if answer.strip()
+    )

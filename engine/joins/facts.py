@@ -1,0 +1,155 @@
+"""What several joins look up in a dataset, each computed at most once."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeVar
+
+import orjson
+
+from engine.ids import event_id_of, parent_id
+from engine.index import IMPORT_LEDGER, Index, natural_order
+from engine.ledger import highest_numbers
+from engine.stage import digest
+from engine.store import parse_object, parse_record, read_lines
+from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
+from schemas.base import Granularity
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+_USED_CLICK_STATES = ("confirmed", "added_in_review")
+
+
+@dataclass
+class Facts:
+    """Look-ups over one reading of a dataset; made anew after a stage has run."""
+
+    index: Index
+    _media_digests: dict[str, bytes] = field(default_factory=dict)
+    _numbers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @cached_property
+    def videos(self) -> dict[str, Video]:
+        """Live videos in natural order of their ids."""
+        ids = sorted(self.index.lines(Video), key=natural_order)
+        return {video_id: self.index.get(Video, video_id) for video_id in ids}
+
+    def media_digest(self, video: Video) -> bytes:
+        """What of a video its pictures depend on; not its label, and not where the file lies."""
+        if video.id not in self._media_digests:
+            hidden = {"path", "problems", "health"}
+            media = video.media.model_dump(exclude=hidden) if video.media else None
+            times: list[Any] = [video.num_frames, video.start_seconds, video.end_seconds, media]
+            self._media_digests[video.id] = digest(video.id.encode(), orjson.dumps(times))
+        return self._media_digests[video.id]
+
+    @cached_property
+    def clicks_of(self) -> dict[str, list[str]]:
+        """Video id -> ids of the clicks that count."""
+        by_video: dict[str, list[str]] = defaultdict(list)
+        for click in self.index.all(Click):
+            if click.state in _USED_CLICK_STATES:
+                by_video[click.video_id].append(click.id)
+        return {id_: sorted(clicks, key=natural_order) for id_, clicks in by_video.items()}
+
+    @cached_property
+    def videos_with_imported_events(self) -> set[str]:
+        """Videos whose events came from outside; nothing is proposed for them."""
+        return {id_.rpartition("_E")[0] for id_ in self.index.imported_ids(Event)}
+
+    def needs_scores(self, video: Video) -> bool:
+        """Whether its events can only come from scores: nobody marked it or called it normal."""
+        is_marked = video.id in self.clicks_of or video.id in self.videos_with_imported_events
+        return not is_marked and video.is_anomalous is not False
+
+    @cached_property
+    def event_ids_of(self) -> dict[str, list[str]]:
+        """Video id -> ids of its live events, in order of time."""
+        return self._in_order_of_time(Event, "video_id")
+
+    @cached_property
+    def clip_ids_of(self) -> dict[str, list[str]]:
+        """Event id -> ids of its live clips, in order of time."""
+        return self._in_order_of_time(Clip, "event_id")
+
+    @cached_property
+    def segment_ids(self) -> dict[Granularity, list[str]]:
+        """All clips, events and videos that hang together: whose parents are live too."""
+        videos, events = self.index.lines(Video), self.index.lines(Event)
+        event_ids = [id_ for id_ in events if parent_id(id_, mark="_E") in videos]
+        live_event_ids = set(event_ids)
+        clip_ids = [
+            id_ for id_ in self.index.lines(Clip) if parent_id(id_, mark="C") in live_event_ids
+        ]
+        return {"clip": clip_ids, "event": event_ids, "video": list(videos)}
+
+    def _in_order_of_time(self, record_type: type[Record], parent: str) -> dict[str, list[str]]:
+        by_parent: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        path = self.index.dataset.record_path(record_type)
+        for record_id, line in self.index.lines(record_type).items():
+            parts = parse_object(line, path=path)
+            by_parent[parts[parent]].append(
+                (parts["start_seconds"], parts["end_seconds"], len(record_id), record_id)
+            )
+        return {id_: [place[-1] for place in sorted(found)] for id_, found in by_parent.items()}
+
+    @cached_property
+    def human_captions_of(self) -> dict[str, list[HumanCaption]]:
+        """Video id -> what people wrote about it."""
+        by_video: dict[str, list[HumanCaption]] = defaultdict(list)
+        for caption in self.index.all(HumanCaption):
+            by_video[caption.video_id].append(caption)
+        return by_video
+
+    @cached_property
+    def earlier_events_of(self) -> dict[str, list[Event]]:
+        """Video id -> all events that `propose` ever gave it, as made."""
+        by_video: dict[str, list[Event]] = defaultdict(list)
+        for event in self._ever_given(Event, "propose"):
+            by_video[event.video_id].append(event)
+        return by_video
+
+    @cached_property
+    def earlier_clips_of(self) -> dict[str, list[Clip]]:
+        """Event id -> all clips that `clip` ever gave it, as made."""
+        by_event: dict[str, list[Clip]] = defaultdict(list)
+        for clip in self._ever_given(Clip, "clip"):
+            by_event[clip.event_id].append(clip)
+        return by_event
+
+    def _ever_given(self, record_type: type[AnyRecord], stage_name: str) -> Iterable[AnyRecord]:
+        given: set[str] = set()
+        for line in read_lines(self.index.dataset.ledger_path(stage_name)):
+            given.update(orjson.loads(line)["records"])
+        path = self.index.dataset.record_path(record_type)
+        newest: dict[str, AnyRecord] = {}
+        for line in read_lines(path):
+            record = parse_record(record_type, line, path=path)
+            if record.id in given:
+                newest[record.id] = record
+        return newest.values()
+
+    @cached_property
+    def reviewed_event_ids(self) -> set[str]:
+        """Events that a person reviewed, or anything of which one did."""
+        targets = self.index.reviewed_ids(Event, Clip, Caption, Summary)
+        return {event_id for target in targets if (event_id := event_id_of(target))}
+
+    @cached_property
+    def pinned_clip_ids(self) -> frozenset[str]:
+        """Clips that a person reviewed, or whose captions one edited."""
+        discarded = set(self.index.discarded_ids(Clip))
+        return frozenset(self.index.reviewed_ids(Clip, Caption) - discarded)
+
+    def next_number(self, parent_id: str, *, stage_name: str, mark: str) -> int:
+        """The lowest number that no id `{parent_id}{mark}{number}` was ever given."""
+        key = f"{stage_name}{mark}"
+        if key not in self._numbers:
+            highest: dict[str, int] = {}
+            for name in (stage_name, IMPORT_LEDGER):
+                path = self.index.dataset.ledger_path(name)
+                for parent, number in highest_numbers(path, mark=mark).items():
+                    highest[parent] = max(number, highest.get(parent, -1))
+            self._numbers[key] = highest
+        return self._numbers[key].get(parent_id, -1) + 1

@@ -1,0 +1,145 @@
+"""Items of the stages that look at footage: score, propose, clip, caption."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from engine.joins.facts import Facts
+from engine.runner import Census
+from engine.stage import Pending, digest
+from engine.stages.caption import CaptionItem
+from engine.stages.clip import ClipItem
+from engine.stages.propose import ProposeItem
+from engine.stages.score import ScoreItem
+from engine.store import parse_object
+from schemas import Caption, Click, Clip, Event, HumanCaption, ScoreTrack, Video
+
+
+def to_score(facts: Facts, census: Census) -> Iterator[Pending[ScoreItem]]:
+    """Videos with a file; by default those that no person marked and none called normal."""
+    which = facts.index.dataset.config.score.videos
+    for video in facts.videos.values():
+        if video.media is None or (which == "unclicked" and not facts.needs_scores(video)):
+            continue
+        input_sha256 = facts.media_digest(video)
+        if census.wants(video.id, input_sha256):
+            build = partial(_score_item, facts, video)
+            yield Pending(video.id, input_sha256.hex(), video.id, build)
+
+
+def _score_item(facts: Facts, video: Video) -> ScoreItem:
+    path = facts.index.dataset.video_path(video)
+    return ScoreItem(video_path=path, duration_seconds=video.duration_seconds)
+
+
+def to_propose(facts: Facts, census: Census) -> Iterator[Pending[ProposeItem]]:
+    """Videos whose events nobody brought from outside."""
+    index = facts.index
+    unscorable = index.ledger("score").rejects()
+    for video in facts.videos.values():
+        if video.id in facts.videos_with_imported_events:
+            continue
+        clicks = facts.clicks_of.get(video.id, [])
+        has_scores = video.id in index.lines(ScoreTrack)
+        if video.media is None and not clicks and video.is_anomalous is not False:
+            continue
+        if facts.needs_scores(video) and not has_scores and video.id not in unscorable:
+            census.waits(video.id, "score")
+            continue
+        input_sha256 = digest(
+            index.content(Video, video.id),
+            *(index.content(Click, click_id) for click_id in clicks),
+            index.content(ScoreTrack, video.id) if has_scores else b"",
+        )
+        if census.wants(video.id, input_sha256):
+            build = partial(_propose_item, facts, video)
+            yield Pending(video.id, input_sha256.hex(), video.id, build)
+
+
+def _propose_item(facts: Facts, video: Video) -> ProposeItem:
+    index = facts.index
+    clicks = [index.get(Click, click_id) for click_id in facts.clicks_of.get(video.id, [])]
+    earlier = facts.earlier_events_of.get(video.id, [])
+    reviewed = [event for event in earlier if event.id in facts.reviewed_event_ids]
+    discarded_ids = set(index.discarded_ids(Event))
+    return ProposeItem(
+        video=video,
+        clicks=tuple(sorted(clicks, key=lambda click: click.time_seconds)),
+        scores=index.get(ScoreTrack, video.id) if video.id in index.lines(ScoreTrack) else None,
+        earlier=tuple(earlier),
+        pinned=tuple(index.overlay(event) for event in reviewed if event.id not in discarded_ids),
+        discarded=tuple(event for event in reviewed if event.id in discarded_ids),
+        next_number=facts.next_number(video.id, stage_name="propose", mark="_E"),
+    )
+
+
+def to_clip(facts: Facts, census: Census) -> Iterator[Pending[ClipItem]]:
+    """Events whose clips nobody brought from outside."""
+    index = facts.index
+    imported = {clip_id.rpartition("C")[0] for clip_id in index.imported_ids(Clip)}
+    for event_id in index.lines(Event):
+        if event_id in imported:
+            continue
+        event = index.get(Event, event_id)
+        captions = _human_captions_in(facts, event)
+        input_sha256 = digest(
+            index.content(Event, event_id),
+            *(index.content(HumanCaption, caption.id) for caption in captions),
+        )
+        if census.wants(event_id, input_sha256):
+            build = partial(_clip_item, facts, event, captions)
+            yield Pending(event_id, input_sha256.hex(), event.video_id, build)
+
+
+def _clip_item(facts: Facts, event: Event, captions: tuple[HumanCaption, ...]) -> ClipItem:
+    return ClipItem(
+        event=event,
+        human_captions=captions,
+        earlier=tuple(facts.earlier_clips_of.get(event.id, ())),
+        pinned_ids=facts.pinned_clip_ids,
+        next_number=facts.next_number(event.id, stage_name="clip", mark="C"),
+    )
+
+
+def _human_captions_in(facts: Facts, event: Event) -> tuple[HumanCaption, ...]:
+    overlapping = [
+        caption
+        for caption in facts.human_captions_of.get(event.video_id, ())
+        if caption.start_seconds < event.end_seconds and caption.end_seconds > event.start_seconds
+    ]
+    return tuple(sorted(overlapping, key=lambda caption: (caption.start_seconds, caption.id)))
+
+
+def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
+    """Clips without a caption from outside; those of one video in order of time."""
+    index = facts.index
+    ours = set(index.lines(Clip)) - index.imported_ids(Caption) - set(index.discarded_ids(Caption))
+    path = index.dataset.record_path(Clip)
+    for video in facts.videos.values():
+        for event_id in facts.event_ids_of.get(video.id, ()):
+            for clip_id in facts.clip_ids_of.get(event_id, ()):
+                if clip_id not in ours:
+                    continue
+                human_id = parse_object(index.lines(Clip)[clip_id], path=path)["human_caption_id"]
+                if video.media is None and human_id is None:
+                    census.waits(clip_id, "the video file")
+                    continue
+                human = index.content(HumanCaption, str(human_id)) if human_id else b""
+                input_sha256 = digest(
+                    index.content(Clip, clip_id), facts.media_digest(video), human
+                )
+                if census.wants(clip_id, input_sha256):
+                    build = partial(_caption_item, facts, clip_id)
+                    yield Pending(clip_id, input_sha256.hex(), video.id, build)
+
+
+def _caption_item(facts: Facts, clip_id: str) -> CaptionItem:
+    index = facts.index
+    clip = index.get(Clip, clip_id)
+    video = facts.videos[clip.video_id]
+    human_id = clip.human_caption_id
+    return CaptionItem(
+        clip=clip,
+        human_caption=index.get(HumanCaption, human_id) if human_id else None,
+        video_path=index.dataset.video_path(video) if video.media else None,
+        video_duration_seconds=video.duration_seconds,
+    )

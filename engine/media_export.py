@@ -1,0 +1,145 @@
+"""Cuts the files that a release's rows name: all segments of a video in one pass over it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from engine.errors import ItemError, MediaError
+from engine.exporters.hivau import media_path
+from engine.index import Index
+from engine.media.cut import Cut, cut_clips
+from engine.models.chat import Json
+from engine.progress import Progress
+from engine.runner import Executor, Outcome
+from engine.stage import Item, Pending
+from engine.tree import VideoNode
+from engine.trees import Trees
+from schemas import Instruction, Record, Reject, Video
+
+_SLOWER_THAN_DECODING = 10.0
+"""Encoding takes this much longer than the decoding that the deadline is made for."""
+
+
+@dataclass(frozen=True)
+class VideoCuts:
+    """One video and the files to make of it."""
+
+    video_path: Path
+    duration_seconds: float
+    segments: tuple[tuple[str, Cut], ...]
+    """Segment id -> its file."""
+
+
+@dataclass(frozen=True)
+class CutMedia:
+    """Shaped as a stage so that executors run it; it writes files, and rejects for failures."""
+
+    base_deadline_seconds: float
+    deadline_per_video_second: float
+    name: ClassVar[str] = "export"
+    writes: ClassVar[type[Record]] = Reject
+    concurrency: ClassVar[int] = 1
+
+    def fingerprint_parts(self) -> Mapping[str, Json]:
+        """Not used: exports are not settled item by item."""
+        return {}
+
+    def load(self, items: Sequence[Item[Any]]) -> Iterator[Item[Any] | tuple[str, ItemError]]:
+        """Cut; what was loaded is the failures, by segment."""
+        for item in items:
+            yield item.with_loaded(_cut(item.body))
+
+    def deadline_seconds(self, items: Sequence[Item[Any]]) -> float:
+        """For encoding every frame of every cut."""
+        seconds: float = sum(
+            cut.end_seconds - cut.start_seconds for item in items for _, cut in item.body.segments
+        )
+        return self.base_deadline_seconds + (
+            _SLOWER_THAN_DECODING * self.deadline_per_video_second * seconds
+        )
+
+    def process(self, item: Item[VideoCuts]) -> Iterable[Record]:
+        """A Reject per segment that could not be cut; none when all is well."""
+        assert isinstance(item.loaded, dict)
+        return tuple(_reject(segment_id, error) for segment_id, error in item.loaded.items())
+
+
+def _reject(segment_id: str, error: ItemError) -> Reject:
+    return Reject(
+        id=f"{CutMedia.name}:{segment_id}",
+        stage=CutMedia.name,
+        item_id=segment_id,
+        reason=error.reason,
+        detail=error.detail,
+        input_sha256="",
+        fingerprint="",
+    )
+
+
+def _cut(body: VideoCuts) -> dict[str, MediaError]:
+    """Segment id -> why it failed; empty when all is well."""
+    for _, cut in body.segments:
+        cut.target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        cut_clips(body.video_path, [cut for _, cut in body.segments])
+    except MediaError:
+        return _cut_one_by_one(body)
+    return {}
+
+
+def _cut_one_by_one(body: VideoCuts) -> dict[str, MediaError]:
+    failures: dict[str, MediaError] = {}
+    for segment_id, cut in body.segments:
+        if cut.target.exists():
+            continue
+        try:
+            cut_clips(body.video_path, [cut])
+        except MediaError as error:
+            failures[segment_id] = error
+    return failures
+
+
+def export_media(index: Index, trees: Trees, target: Path, *, executor: Executor) -> dict[str, str]:
+    """Cut all segments that have instructions; segment id -> why it could not be cut."""
+    media = index.dataset.config.media
+    stage = CutMedia(media.deadline_seconds, media.deadline_per_video_second)
+    nodes = [node for node in trees.all() if node.instructions]
+    failures = {
+        row.segment_id: "there is no video file"
+        for node in nodes
+        if node.video.media is None
+        for row in node.instructions
+    }
+    work = [_pending(index, node, target) for node in nodes if node.video.media is not None]
+    with Progress("cutting", len(work)) as progress:
+        for outcome in executor.run(stage, work):
+            failures.update(_failures(outcome, trees))
+            progress.advance(is_reject=isinstance(outcome.result, ItemError))
+    return failures
+
+
+def _pending(index: Index, node: VideoNode, target: Path) -> Pending[VideoCuts]:
+    return Pending(node.video.id, "", node.video.id, partial(_cuts_of, index, node, target))
+
+
+def _cuts_of(index: Index, node: VideoNode, target: Path) -> VideoCuts:
+    video = node.video
+    segments = ((row.segment_id, _cut_of(video, row, target)) for row in node.instructions)
+    path = index.dataset.video_path(video)
+    return VideoCuts(path, video.duration_seconds, tuple(segments))
+
+
+def _cut_of(video: Video, row: Instruction, target: Path) -> Cut:
+    name = media_path(video, granularity=row.granularity, segment_id=row.segment_id)
+    return Cut(target / name, row.start_seconds, row.end_seconds)
+
+
+def _failures(outcome: Outcome, trees: Trees) -> dict[str, str]:
+    """Failed segments; all of a video's where its process died."""
+    if isinstance(outcome.result, ItemError):
+        rows = trees.of(outcome.item_id).instructions
+        return {row.segment_id: outcome.result.detail for row in rows}
+    rejects = (record for record in outcome.result if isinstance(record, Reject))
+    return {reject.item_id: reject.detail for reject in rejects}

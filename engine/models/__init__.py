@@ -1,0 +1,1 @@
+"""What writes captions, summaries and scores."""

@@ -1,0 +1,71 @@
+"""A section of `dataset.toml` -> the captioner or summarizer it names."""
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engine.config import CaptionSection, ModelSection, SummarizeSection
+from engine.errors import UsageError
+from engine.models.chat import Captioner, Summarizer
+
+if TYPE_CHECKING:
+    from engine.models.openai_settings import OpenAiSettings
+
+BASELINE = "baseline"
+
+
+def build_captioner(section: CaptionSection) -> Captioner:
+    """`baseline`, or any other name at an OpenAI-compatible endpoint."""
+    if section.model == BASELINE:
+        from engine.models.baseline import BaselineCaptioner
+
+        return BaselineCaptioner()
+    from engine.models.openai_chat import OpenAiCaptioner
+
+    settings = replace(
+        _connection(section, "caption"),
+        video_format=section.video_format,
+        num_frames=section.num_frames,
+        max_side_px=section.max_side_px,
+        jpeg_quality=section.jpeg_quality,
+    )
+    return OpenAiCaptioner(settings)
+
+
+def build_summarizer(section: SummarizeSection) -> Summarizer:
+    """`baseline`, or any other name at an OpenAI-compatible endpoint."""
+    if section.model == BASELINE:
+        from engine.models.baseline import BaselineSummarizer
+
+        return BaselineSummarizer()
+    from engine.models.openai_chat import OpenAiSummarizer
+
+    settings = _connection(section, "summarize")
+    return OpenAiSummarizer(replace(settings, structured_output=section.structured_output))
+
+
+def _connection(section: ModelSection, name: str) -> "OpenAiSettings":
+    from engine.models.openai_settings import OpenAiSettings
+
+    from_environment = os.environ.get("OPENAI_BASE_URL", "")
+    endpoints = section.endpoints or tuple(filter(None, [from_environment]))
+    if not endpoints:
+        raise UsageError(
+            f"[{name}] model is {section.model!r}, but no endpoint serves it: set endpoints = "
+            f'["http://HOST:PORT/v1"] in [{name}], or $OPENAI_BASE_URL, or model = "baseline"'
+        )
+    return OpenAiSettings(
+        model=section.model,
+        endpoints=endpoints,
+        revision=section.revision,
+        temperature=section.temperature,
+        max_tokens=section.max_tokens,
+        seed=section.seed,
+        extra_body=section.extra_body,
+        max_tokens_field=section.max_tokens_field,
+        api_key_env=section.api_key_env,
+        timeout_seconds=section.timeout_seconds,
+        max_retries=section.max_retries,
+        patience_seconds=section.patience_seconds,
+        concurrency=section.concurrency,
+    )

@@ -1,0 +1,243 @@
+"""A captioner and a summarizer behind any OpenAI-compatible endpoint (vLLM, SGLang, llama.cpp …).
+
+Frames and filled prompts in, checked replies out. Both are made from `OpenAiSettings` alone,
+can be pickled (the decoding processes need `prepare`), and connect on first use.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.errors import ReplyError
+from engine.media.frames import Frame
+from engine.models.chat import CaptionReply, CaptionRequest, Json, SummaryReply, SummaryRequest
+from engine.models.openai_check import check_models, check_structured_output
+from engine.models.openai_client import ChatClient, Completion
+from engine.models.openai_media import (
+    TICKS_PER_SECOND,
+    EncodeFrame,
+    PreparedClip,
+    as_base64,
+    as_note,
+    media_io_kwargs,
+    media_parts,
+    prepare_clip,
+)
+from engine.models.openai_settings import OpenAiSettings
+from engine.models.openai_summary import (
+    SUMMARY_SCHEMA,
+    SUMMARY_SCHEMA_SHA256,
+    BadForm,
+    SummaryParts,
+    parse_summary,
+    repair_turns,
+    response_format,
+)
+from engine.models.replies import check_repetition, checked_text, total_usage
+
+CAPTIONER_VERSION = 1
+SUMMARIZER_VERSION = 1
+"""Raised by hand when what is sent, or how a reply is read, changes."""
+
+
+@dataclass
+class _LazyClient:
+    """The connections, made on first use and left behind when pickled."""
+
+    settings: OpenAiSettings
+    client: ChatClient | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self) -> ChatClient:
+        with self.lock:
+            if self.client is None:
+                self.client = ChatClient(self.settings)
+            return self.client
+
+    def close(self) -> None:
+        with self.lock:
+            if self.client is not None:
+                self.client.close()
+            self.client = None
+
+    def __reduce__(self) -> tuple[type["_LazyClient"], tuple[OpenAiSettings]]:
+        return type(self), (self.settings,)
+
+
+class OpenAiCaptioner:
+    """Describes clips from their frames; implements `Captioner`.
+
+    The reply is free text: constraining a small captioner costs it words.
+    """
+
+    def __init__(self, settings: OpenAiSettings) -> None:
+        self.settings = settings
+        self._lazy = _LazyClient(settings)
+
+    @property
+    def name(self) -> str:
+        """`openai/<model>`."""
+        return self.settings.name
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames of a clip it looks at."""
+        return self.settings.num_frames
+
+    @property
+    def max_side_px(self) -> int:
+        """The longer side of the frames it sends, at most."""
+        return self.settings.max_side_px
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be under way at once, over all endpoints."""
+        return self.settings.concurrency
+
+    def fingerprint_parts(self) -> Mapping[str, Json]:
+        """All that changes what it says. Not endpoints, timeouts, retries or concurrency."""
+        return self.settings.sampling_parts() | {
+            "captioner_version": CAPTIONER_VERSION,
+            "video_format": self.settings.video_format,
+            "num_frames": self.settings.num_frames,
+            "max_side_px": self.settings.max_side_px,
+            "jpeg_quality": self.settings.jpeg_quality,
+            "ticks_per_second": TICKS_PER_SECOND,
+        }
+
+    def check(self) -> None:
+        """Ask every endpoint whether it serves the model.
+
+        Raises `UsageError` with what is served, `ServiceError` where nothing answers.
+        """
+        check_models(self._lazy.get(), self.settings)
+
+    def prepare(self, frames: tuple[Frame, ...]) -> PreparedClip:
+        """Encode frames as JPEG, without repeats of the same moment; no network."""
+        return prepare_clip(
+            frames, max_side_px=self.settings.max_side_px, jpeg_quality=self.settings.jpeg_quality
+        )
+
+    def messages(self, request: CaptionRequest) -> list[Json]:
+        """What would be sent, each picture replaced by a note of its size and time."""
+        return self._messages(request, as_note)
+
+    def caption(self, request: CaptionRequest) -> CaptionReply:
+        """Describe one clip. Raises `ReplyError` for this clip, `ServiceError` for all."""
+        body = self.settings.sampling_fields() | {"messages": self._messages(request, as_base64)}
+        if self.settings.video_format == "video_url":
+            body["media_io_kwargs"] = media_io_kwargs(
+                _prepared(request), duration_seconds=request.duration_seconds
+            )
+        done = self._lazy.get().complete(request.id, body)
+        text = checked_text(done.reply, request.id, max_tokens=self.settings.max_tokens)
+        check_repetition(text, request.id)
+        return CaptionReply(request.id, text, total_usage([(done.reply.usage, done.seconds)]))
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        self._lazy.close()
+
+    def _messages(self, request: CaptionRequest, encode: EncodeFrame) -> list[Json]:
+        parts = media_parts(
+            _prepared(request), video_format=self.settings.video_format, encode=encode
+        )
+        return [{"role": "user", "content": [*parts, {"type": "text", "text": request.prompt}]}]
+
+
+class OpenAiSummarizer:
+    """Judges, describes and explains segments from texts; implements `Summarizer`.
+
+    Replies are held to a JSON schema by the server and validated here. What the model judged is
+    returned as it is, also where it contradicts the label; but a segment that is normal by its
+    label, or by the model's judgement where there is no label, has no analysis: one that the
+    model gave is dropped.
+    """
+
+    def __init__(self, settings: OpenAiSettings) -> None:
+        self.settings = settings
+        self._lazy = _LazyClient(settings)
+
+    @property
+    def name(self) -> str:
+        """`openai/<model>`."""
+        return self.settings.name
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be under way at once, over all endpoints."""
+        return self.settings.concurrency
+
+    def fingerprint_parts(self) -> Mapping[str, Json]:
+        """All that changes what it says. Not endpoints, timeouts, retries or concurrency."""
+        return self.settings.sampling_parts() | {
+            "summarizer_version": SUMMARIZER_VERSION,
+            "structured_output": self.settings.structured_output,
+            "schema_sha256": SUMMARY_SCHEMA_SHA256,
+        }
+
+    def check(self) -> None:
+        """Ask every endpoint whether it serves the model and enforces the schema.
+
+        Raises `UsageError` where it does not, `ServiceError` where nothing answers.
+        """
+        client = self._lazy.get()
+        for url in check_models(client, self.settings):
+            if self.settings.structured_output == "json_schema":
+                check_structured_output(client, self.settings, url)
+
+    def messages(self, request: SummaryRequest) -> list[Json]:
+        """What would be sent."""
+        return [{"role": "user", "content": request.prompt}]
+
+    def summarize(self, request: SummaryRequest) -> SummaryReply:
+        """Summarize one segment. Raises `ReplyError` for this one, `ServiceError` for all.
+
+        A reply of the wrong form is shown to the model once more, with what is wrong about it.
+        """
+        messages = self.messages(request)
+        rounds = [self._ask(request.id, messages)]
+        text, parts = self._read(rounds[0], request.id)
+        if isinstance(parts, BadForm):
+            rounds.append(self._ask(request.id, messages + repair_turns(text, parts)))
+            text, parts = self._read(rounds[1], request.id)
+        if isinstance(parts, BadForm):
+            raise ReplyError(
+                parts.reason,
+                f"{request.id}: {parts.problem}, also after the model was shown its error; it "
+                f"said {text!r:.200}",
+            )
+        for part in (parts.judgement, parts.description, parts.analysis or ""):
+            check_repetition(part, request.id)
+        judged = parts.is_anomalous if request.is_anomalous is None else request.is_anomalous
+        return SummaryReply(
+            id=request.id,
+            is_anomalous=parts.is_anomalous,
+            judgement=parts.judgement,
+            description=parts.description,
+            analysis=parts.analysis if judged else None,
+            usage=total_usage([(done.reply.usage, done.seconds) for done in rounds]),
+        )
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones."""
+        self._lazy.close()
+
+    def _ask(self, item_id: str, messages: list[Json]) -> Completion:
+        body = self.settings.sampling_fields() | {"messages": messages}
+        if self.settings.structured_output == "json_schema":
+            body["response_format"] = response_format("summary", SUMMARY_SCHEMA)
+        return self._lazy.get().complete(item_id, body)
+
+    def _read(self, done: Completion, item_id: str) -> tuple[str, SummaryParts | BadForm]:
+        text = checked_text(done.reply, item_id, max_tokens=self.settings.max_tokens)
+        return text, parse_summary(text)
+
+
+def _prepared(request: CaptionRequest) -> PreparedClip:
+    if not isinstance(request.prepared, PreparedClip):
+        raise TypeError(
+            f"{request.id}: prepared is a {type(request.prepared).__name__}; it must come from "
+            "this captioner's own prepare()"
+        )
+    return request.prepared

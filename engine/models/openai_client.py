@@ -1,0 +1,331 @@
+"""Chat completions over HTTP: one item's body in, one checked envelope out, whatever happens."""
+
+import ipaddress
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+from pydantic import ValidationError
+
+from engine.errors import ReplyError, ServiceError, UsageError
+from engine.models.chat import Json
+from engine.models.endpoints import LONGEST_PAUSE_SECONDS, EndpointPool, pause_before_retry
+from engine.models.openai_faults import Answer, Fault, KeySource, fault_of
+from engine.models.openai_settings import OpenAiSettings
+from engine.models.replies import ChatReply, ModelList, check_ids, request_tag
+
+CONNECT_SECONDS = 10.0
+PROBE_SECONDS = 30.0
+KEEPALIVE_SECONDS = 3.0
+"""Below the 5 s after which uvicorn closes idle connections, else requests run into the closing."""
+MAX_ANSWER_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A reply whose envelope is sound and whose id is not another item's."""
+
+    reply: ChatReply
+    seconds: float
+    """Wall time of the attempt that succeeded."""
+
+
+@dataclass
+class _Strikes:
+    """What one item has gone through so far."""
+
+    num_left: int
+    first_failed_at: float | None = None
+    num_seen: int = 0
+
+
+class ChatClient:
+    """Sends bodies to the settings' endpoints; made once, shared by all threads."""
+
+    def __init__(self, settings: OpenAiSettings) -> None:
+        self._settings = settings
+        self._keys = _key_from_environment(settings.api_key_env)
+        self.urls = tuple(url.rstrip("/") for url in settings.endpoints)
+        self._clients = {url: self._http_client(url) for url in self.urls}
+        self._pool = EndpointPool(
+            self.urls,
+            probe=self.sign_of_life,
+            patience_seconds=settings.patience_seconds,
+            first_pause_seconds=settings.first_pause_seconds,
+        )
+        self._closing = threading.Event()
+        # A client that nobody closed must not leave sockets behind.
+        self._finalizer = weakref.finalize(self, _close_all, tuple(self._clients.values()))
+
+    @property
+    def keys(self) -> KeySource:
+        """Where the key comes from; scrubs it from texts."""
+        return self._keys
+
+    def describe(self, error: httpx.RequestError) -> str:
+        """What went wrong on the way, in words fit for a message."""
+        return self._keys.scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
+
+    def close(self) -> None:
+        """Close all connections and end all pauses."""
+        self._closing.set()
+        self._finalizer()
+
+    def complete(self, item_id: str, body: Mapping[str, Json]) -> Completion:
+        """Get the completion for one item, over as many attempts and endpoints as allowed.
+
+        Raises `ReplyError` when this item is at fault or out of attempts, `ServiceError` when
+        nothing can be had from any endpoint.
+        """
+        content = orjson.dumps(body)
+        strikes = _Strikes(num_left=self._settings.max_retries)
+        last_url: str | None = None
+        while True:
+            last_url = self._pool.acquire(item_id, avoid=last_url)
+            started_at = time.monotonic()
+            try:
+                outcome = self._attempt(last_url, content, item_id)
+            finally:
+                self._pool.release(last_url)
+            if isinstance(outcome, ChatReply):
+                self._pool.served(last_url)
+                return Completion(outcome, time.monotonic() - started_at)
+            self._after_fault(last_url, outcome, item_id, strikes, started_at)
+
+    def complete_at(self, url: str, item_id: str, body: Mapping[str, Json]) -> ChatReply | Fault:
+        """One attempt at one endpoint, past the pool; for checks at the start."""
+        return self._attempt(url, orjson.dumps(body), item_id)
+
+    def served_models(self, url: str) -> tuple[str, ...] | Answer:
+        """The ids that GET /models lists, or the answer that is no such list.
+
+        Raises `httpx.RequestError` where there is no answer.
+        """
+        answer = self._exchange(url, "/models", None, timeout_seconds=PROBE_SECONDS)
+        if answer.status != 200:
+            return answer
+        try:
+            return tuple(model.id for model in ModelList.model_validate_json(answer.body).data)
+        except ValidationError:
+            return answer
+
+    def sign_of_life(self, url: str) -> str | None:
+        """None if the endpoint's engine answers a one-token request in any sane way.
+
+        A list of models is no such sign: it is answered by servers whose engine has died.
+        """
+        body = self._settings.sampling_fields() | {
+            self._settings.max_tokens_field: 1,
+            "messages": [{"role": "user", "content": "Hi"}],
+        }
+        try:
+            answer = self._exchange(
+                url,
+                "/chat/completions",
+                orjson.dumps(body),
+                timeout_seconds=min(PROBE_SECONDS, self._settings.timeout_seconds),
+                tag=request_tag("probe"),
+            )
+        except httpx.RequestError as error:
+            return self.describe(error)
+        return None if answer.status < 500 else f"HTTP {answer.status} to a one-token request"
+
+    def _attempt(self, url: str, content: bytes, item_id: str) -> ChatReply | Fault:
+        tag = request_tag(item_id)
+        seconds = self._settings.timeout_seconds
+        try:
+            answer = self._exchange(
+                url, "/chat/completions", content, timeout_seconds=seconds, tag=tag
+            )
+        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            return Fault("timed_out", f"no reply within {seconds:g} s")
+        except httpx.DecodingError as error:
+            return Fault("garbled", self.describe(error))
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            return Fault("unreachable", self.describe(error))
+        except httpx.TransportError as error:
+            return Fault("down", self.describe(error))
+        if answer.status == 404:
+            raise ServiceError(self._not_found(answer))
+        if answer.status != 200:
+            return fault_of(answer, item_id, self._keys)
+        return self._read(answer, item_id)
+
+    def _read(self, answer: Answer, item_id: str) -> ChatReply | Fault:
+        try:
+            reply = ChatReply.model_validate_json(answer.body)
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "the whole"
+            text = self._keys.scrubbed(answer.body.decode("utf-8", errors="replace"))
+            return Fault(
+                "garbled", f"HTTP 200 with no chat completion ({where}: {problem['msg']}): {text}"
+            )
+        check_ids(item_id, (reply.id, answer.headers.get("x-request-id")))
+        return reply
+
+    def _after_fault(
+        self, url: str, fault: Fault, item_id: str, strikes: _Strikes, started_at: float
+    ) -> None:
+        """Pause, set the endpoint aside, or raise when this item has had its share."""
+        strikes.num_seen += 1
+        strikes.first_failed_at = strikes.first_failed_at or started_at
+        if fault.kind == "busy":
+            self._pool.busy(url, fault.seen, pause_seconds=fault.pause_seconds)
+            self._check_never_admitted(fault, item_id, strikes.first_failed_at)
+            return
+        if fault.kind in ("unreachable", "down"):
+            self._pool.down(url, fault.seen, pause_seconds=fault.pause_seconds)
+        if fault.kind == "unreachable":
+            return
+        strikes.num_left -= 1
+        if strikes.num_left < 0 and self._is_item_guilty(url, fault, strikes.first_failed_at):
+            raise _out_of_attempts(fault, item_id, strikes.num_seen)
+        if fault.kind != "down":
+            self._pause(fault, strikes.num_seen)
+
+    def _is_item_guilty(self, url: str, fault: Fault, first_failed_at: float) -> bool:
+        """Whether the failures are this item's doing, not the endpoint's.
+
+        An engine that dies takes everything under way with it, and its rejects would look like
+        bad clips. So an item is given up only if others were served in the meantime, or if the
+        endpoint shows a sign of life right after; else the endpoint is set aside.
+        """
+        if fault.kind in ("timed_out", "garbled") or self._pool.has_served_since(first_failed_at):
+            return True
+        if fault.kind == "down":
+            return False
+        seen = self.sign_of_life(url)
+        if seen is not None:
+            self._pool.down(url, seen)
+        return seen is None
+
+    def _check_never_admitted(self, fault: Fault, item_id: str, first_failed_at: float) -> None:
+        waited_seconds = time.monotonic() - first_failed_at
+        if waited_seconds <= self._settings.patience_seconds:
+            return
+        if not self._pool.has_served_since(first_failed_at):
+            raise ServiceError(
+                f"every request was put off for {waited_seconds:.0f} s ({fault.seen}); lower "
+                "concurrency, raise the account's limits, or run the same command again later"
+            )
+        raise ReplyError(
+            "request_rejected",
+            f"{item_id}: put off for {waited_seconds:.0f} s while others were served "
+            f"({fault.seen}); it may be larger than the account's limit per minute",
+        )
+
+    def _pause(self, fault: Fault, num_seen: int) -> None:
+        grown = pause_before_retry(
+            num_seen - 1, first=self._settings.first_pause_seconds, longest=LONGEST_PAUSE_SECONDS
+        )
+        self._closing.wait(max(grown, min(fault.pause_seconds, self._settings.patience_seconds)))
+
+    def _not_found(self, answer: Answer) -> str:
+        said = self._keys.scrubbed(answer.body.decode("utf-8", errors="replace"))
+        try:
+            served = self.served_models(answer.url)
+        except httpx.RequestError as error:
+            return f"{answer.url} answered HTTP 404: {said}; GET /models: {self.describe(error)}"
+        listed = f"it answers HTTP {served.status}" if isinstance(served, Answer) else served
+        return (
+            f"{answer.url} answered HTTP 404 ({said}) for the model {self._settings.model!r}; "
+            f"GET /models there: {listed}. Set model to one that is served, or mend the URL "
+            "(it mostly ends in /v1), and run the same command again"
+        )
+
+    def _exchange(
+        self, url: str, path: str, content: bytes | None, *, timeout_seconds: float, tag: str = ""
+    ) -> Answer:
+        """One POST (GET without content), read to its end in time; raises `RequestError`."""
+        deadline = time.monotonic() + timeout_seconds
+        request = self._clients[url].build_request(
+            "GET" if content is None else "POST",
+            url + path,
+            content=content,
+            headers={"X-Request-Id": tag} if tag else {},
+            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
+        )
+        response = self._clients[url].send(request, stream=True)
+        try:
+            body = _read_body(response, deadline)
+        finally:
+            response.close()
+        return Answer(url, response.status_code, body, dict(response.headers))
+
+    def _http_client(self, url: str) -> httpx.Client:
+        headers = {"Content-Type": "application/json"}
+        if self._keys.key:
+            headers["Authorization"] = f"Bearer {self._keys.key}"
+        limits = httpx.Limits(
+            max_connections=None,
+            max_keepalive_connections=self._settings.concurrency,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+        )
+        # A proxy from the environment is for the world outside, not for a server on this machine;
+        # without TLS there, loading the certificates would be time lost.
+        is_local = _is_loopback(url)
+        needs_tls = url.startswith("https") or not is_local
+        return httpx.Client(
+            headers=headers, limits=limits, trust_env=not is_local, verify=needs_tls
+        )
+
+
+def _close_all(clients: Iterable[httpx.Client]) -> None:
+    for client in clients:
+        client.close()
+
+
+def _read_body(response: httpx.Response, deadline: float) -> bytes:
+    """The whole body; a server that trickles gets no more time than one that is silent."""
+    parts: list[bytes] = []
+    num_bytes = 0
+    for part in response.iter_bytes():
+        parts.append(part)
+        num_bytes += len(part)
+        if num_bytes > MAX_ANSWER_BYTES:
+            raise httpx.ReadError(f"the answer passed {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > deadline:
+            raise httpx.ReadTimeout("the answer did not end in time")
+    return b"".join(parts)
+
+
+def _key_from_environment(variable: str) -> KeySource:
+    key = os.environ.get(variable, "").strip()
+    # An HTTP library would quote the whole header when it refuses such a key.
+    if not key.isascii() or any(c.isspace() or not c.isprintable() for c in key):
+        raise UsageError(
+            f"the key in the environment variable {variable} has characters that no HTTP header "
+            "can carry (a line break, a space, a letter outside ASCII); export it again"
+        )
+    return KeySource(variable, key)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _out_of_attempts(fault: Fault, item_id: str, num_attempts: int) -> ReplyError:
+    tried = f"{item_id}: {num_attempts} attempts failed, the last with: {fault.seen}"
+    if fault.kind == "timed_out":
+        return ReplyError(
+            "engine_timeout", f"{tried}. Raise timeout_seconds or lower concurrency, then retry it"
+        )
+    if fault.kind == "garbled":
+        return ReplyError("reply_not_json", f"{tried}. Look for a proxy that cuts replies")
+    return ReplyError(
+        "engine_dead",
+        f"{tried}, while the endpoint serves other requests. Look for {item_id} in its log",
+    )

@@ -1,0 +1,230 @@
+"""The live dataset -> `releases/<name>/`: exported files, a dataset card, and what they are of.
+
+The same records always give the same bytes. A release appears whole or not at all: it is written
+beside its place and renamed into it.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import orjson
+
+from engine.card import dataset_card
+from engine.dataset import Dataset
+from engine.errors import ServiceError, UsageError
+from engine.exporters.writers import RowWriter, open_writers
+from engine.index import LEDGERS, Index
+from engine.media_export import export_media
+from engine.runner import Executor
+from engine.store import PROVENANCE_MARK, write_whole_file
+from engine.tree import VideoNode
+from engine.trees import Trees
+from engine.version import VERSION
+from schemas import Caption, Click, Clip, Event, Instruction, Record, Release, Summary, Video
+
+Format = Literal["hivau-raw", "hivau-single", "hivau-multi", "llava"]
+
+_COUNTED: tuple[type[Record], ...] = (Video, Click, Event, Clip, Caption, Summary, Instruction)
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export, and how."""
+
+    formats: tuple[Format, ...]
+    name: str
+    allow_baseline: bool = False
+    """Mix texts of the baseline models with those of real ones."""
+    overwrite: bool = False
+    compat: bool = False
+    """The published test files' misspelt key `anwser`."""
+    with_media: bool = False
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote."""
+
+    dir_path: Path
+    release: Release
+    failed_media: dict[str, str]
+    """Segment id -> why its file could not be cut; its rows are left out."""
+
+
+def export(
+    dataset: Dataset,
+    options: ExportOptions,
+    *,
+    executor: Executor | None = None,
+    on_video: Callable[[], None] = lambda: None,
+) -> ExportReport:
+    """Write a release. `executor` cuts media files and is needed only for `with_media`.
+
+    Raises `UsageError` where there is nothing to export, where the name is taken by another
+    release, or where baseline texts would be mixed with others unasked.
+    """
+    index = Index(dataset)
+    makers = count_makers(index)
+    _refuse_mixture(makers, options)
+    target = dataset.releases_dir_path / options.name
+    _refuse_taken_name(target, dataset, options)
+    partial = _fresh_dir(target)
+    try:
+        report = _write_release(index, partial, options, makers, (executor, on_video))
+        _rename_into_place(partial, target)
+    except OSError as error:
+        raise ServiceError(f"cannot write {target} ({error.strerror}); free some space") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return ExportReport(target, report[0], report[1])
+
+
+def _write_release(
+    index: Index,
+    partial: Path,
+    options: ExportOptions,
+    makers: dict[str, dict[str, int]],
+    work: tuple[Executor | None, Callable[[], None]],
+) -> tuple[Release, dict[str, str]]:
+    executor, on_video = work
+    trees, counts = Trees(index), Counter[str]()
+    failed: dict[str, str] = {}
+    if options.with_media:
+        assert executor is not None
+        failed = export_media(index, trees, partial, executor=executor)
+    with open_writers(partial, options.formats, compat=options.compat) as writers:
+        for node in trees.all():
+            _write_video(node, writers, failed.keys())
+            _count(node, counts)
+            on_video()
+    if not counts["instructions"] and not counts["summaries"]:
+        raise UsageError("there is nothing to export yet; `vau-data run` makes it")
+    release = Release(
+        name=options.name,
+        vau_data_version=VERSION,
+        files=tuple(file for writer in writers for file in writer.described(partial)),
+        num_videos=counts["videos"],
+        num_events=counts["events"],
+        num_clips=counts["clips"],
+        num_instructions=counts["instructions"],
+        makers=makers,
+        fingerprints=_fingerprints(index),
+        num_rejects=_rejects(index, failed),
+    )
+    write_whole_file(partial / "release.json", _pretty(release))
+    write_whole_file(partial / "README.md", dataset_card(release, counts).encode())
+    return release, failed
+
+
+def _write_video(
+    node: VideoNode, writers: Sequence[RowWriter], failed_ids: Collection[str]
+) -> None:
+    for writer in writers:
+        writer.write(node, failed_ids)
+
+
+def _count(node: VideoNode, counts: Counter[str]) -> None:
+    counts["videos"] += 1
+    label = {True: "abnormal", False: "normal", None: "unlabelled"}[node.video.is_anomalous]
+    counts[f"videos {label}"] += 1
+    counts["events"] += len(node.events)
+    counts["clips"] += sum(len(event.clips) for event in node.events)
+    counts["summaries"] += node.summary is not None
+    counts["instructions"] += len(node.instructions)
+    for instruction in node.instructions:
+        for turn in instruction.turns:
+            counts[f"{instruction.granularity} {turn.task}"] += 1
+    for event in node.events:
+        counts["events unconfirmed"] += not event.event.is_confirmed
+
+
+def count_makers(index: Index) -> dict[str, dict[str, int]]:
+    """Per record file, how many live records each model, rule or person made."""
+    makers: dict[str, dict[str, int]] = {}
+    for record_type in _COUNTED:
+        tails = Counter(_provenance_of(line) for line in index.lines(record_type).values())
+        names = Counter[str]()
+        for tail, count in tails.items():
+            names[orjson.loads(tail)["name"]] += count
+        if names:
+            makers[index.dataset.record_path(record_type).name] = dict(sorted(names.items()))
+    return makers
+
+
+def _provenance_of(line: bytes) -> bytes:
+    """The provenance object of a record's line; it holds no objects itself."""
+    tail = line.partition(PROVENANCE_MARK)[2]
+    return tail[: tail.index(b"}") + 1]
+
+
+_TEXT_FILES = ("captions.jsonl", "summaries.jsonl")
+
+
+def _refuse_mixture(makers: dict[str, dict[str, int]], options: ExportOptions) -> None:
+    names = {name for file in _TEXT_FILES for name in makers.get(file, {})}
+    baseline = {name for name in names if name.startswith("baseline/")}
+    real = {name for name in names - baseline if name.startswith("openai/")}
+    if baseline and real and not options.allow_baseline:
+        raise UsageError(
+            f"texts of the baseline ({', '.join(sorted(baseline))}) would be mixed with those of "
+            f"{', '.join(sorted(real))}; run the stages that are stale first (`vau-data status`), "
+            "or export with --allow-baseline"
+        )
+
+
+def _refuse_taken_name(target: Path, dataset: Dataset, options: ExportOptions) -> None:
+    is_draft = options.name == dataset.config.export.name
+    if target.exists() and not (is_draft or options.overwrite):
+        raise UsageError(
+            f"the release {options.name!r} exists ({target}); choose another --name, or replace "
+            "it with --overwrite"
+        )
+    if not options.name or options.name.startswith(".") or "/" in options.name:
+        raise UsageError(f"{options.name!r} is no name for a release; use letters and digits")
+
+
+def _fresh_dir(target: Path) -> Path:
+    partial = target.with_name(f".{target.name}.part")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    except PermissionError as error:
+        raise UsageError(f"cannot write {target.parent}: {error.strerror}") from error
+    return partial
+
+
+def _rename_into_place(partial: Path, target: Path) -> None:
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    partial.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:
+    stage_names = sorted({name for names in LEDGERS.values() for name in names})
+    found: dict[str, tuple[str, ...]] = {}
+    for stage_name in stage_names:
+        ledger = index.ledger(stage_name)
+        fingerprints = {ledger.fingerprint(item_id) for item_id in ledger.item_ids()}
+        if fingerprints:
+            found[stage_name] = tuple(sorted(fingerprints))
+    return found
+
+
+def _rejects(index: Index, failed_media: dict[str, str]) -> dict[str, int]:
+    stage_names = sorted({name for names in LEDGERS.values() for name in names})
+    counts = {name: len(index.ledger(name).rejects()) for name in stage_names}
+    counts["export"] = len(failed_media)
+    return {name: count for name, count in counts.items() if count}
+
+
+def _pretty(release: Release) -> bytes:
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(release.model_dump(mode="json"), option=options)

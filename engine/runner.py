@@ -1,0 +1,356 @@
+"""Runs one stage over its items: resume, rejects, progress, counts. All stages run through here.
+
+Order of writing is the promise: records reach the file before the ledger line that lists them,
+and both reach the disk at least twice a second. A crash therefore costs at most the last moment,
+and what it leaves half done is simply done again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from engine.dataset import Dataset
+from engine.errors import ItemError, TooManyRejectsError
+from engine.ledger import Ledger, LedgerLine
+from engine.progress import Progress
+from engine.stage import CheckedStage, Item, Pending, Stage, fingerprint_of, parts_of
+from engine.store import JsonlWriter, dump_line, read_lines
+from schemas import Record, Reject
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_SYNCS = 0.5
+_OUTCOMES_BETWEEN_SYNCS = 2000
+
+
+class Outcome(NamedTuple):
+    """What became of one item: its records, or why there are none."""
+
+    item_id: str
+    result: tuple[Record, ...] | ItemError
+
+
+class Executor(Protocol):
+    """Does items somewhere; the runner neither knows nor cares where."""
+
+    def run(self, stage: Stage[Any], items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
+        """Outcomes in any order, one per item. Raises only `ServiceError`."""
+        ...
+
+
+@dataclass
+class Census:
+    """Meets every item that now exists, and sorts it: settled, rejected before, new or stale."""
+
+    ledger: Ledger
+    fingerprint: str
+    retry_rejects: bool = False
+    num_settled: int = 0
+    num_rejected: int = 0
+    """Settled as rejects."""
+    num_new: int = 0
+    num_stale_input: int = 0
+    num_stale_settings: int = 0
+    num_retried: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Why items cannot be done yet -> how many."""
+    revived: list[LedgerLine] = field(default_factory=list)
+    """Items that had been gone and came back exactly as they were: nothing is done again."""
+    _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._fingerprint_bytes = bytes.fromhex(self.fingerprint)
+
+    def wants(self, item_id: str, input_sha256: bytes) -> bool:
+        """Whether this item is to be done."""
+        self._seen.add(item_id)
+        known = self.ledger.key(item_id)
+        if known is None:
+            return not self._revives(item_id, input_sha256)
+        if known != input_sha256 + self._fingerprint_bytes:
+            self._count_stale(known, input_sha256)
+            return True
+        if item_id not in self.ledger.rejects():
+            self.num_settled += 1
+            return False
+        self.num_rejected += not self.retry_rejects
+        self.num_retried += self.retry_rejects
+        return self.retry_rejects
+
+    def _revives(self, item_id: str, input_sha256: bytes) -> bool:
+        line = self.ledger.retired_line(item_id)
+        settled = (input_sha256.hex(), self.fingerprint)
+        if line is None or (line.input_sha256, line.fingerprint) != settled or line.reject:
+            self.num_new += 1
+            return False
+        self.revived.append(line)
+        self.num_settled += 1
+        return True
+
+    def waits(self, item_id: str, why: str) -> None:
+        """This item exists, but something before it is not settled."""
+        self._seen.add(item_id)
+        self.waiting[why] = self.waiting.get(why, 0) + 1
+
+    def _count_stale(self, known: bytes, input_sha256: bytes) -> None:
+        if known[:32] != input_sha256:
+            self.num_stale_input += 1
+        else:
+            self.num_stale_settings += 1
+
+    def vanished(self, scope: str) -> list[str]:
+        """Items of this scope that have an outcome but no longer exist."""
+        gone = (item_id for item_id in self.ledger.item_ids() if item_id not in self._seen)
+        return [item_id for item_id in gone if item_id.startswith(scope)]
+
+    @property
+    def num_to_do(self) -> int:
+        """New, stale and retried items."""
+        return self.num_new + self.num_stale_input + self.num_stale_settings + self.num_retried
+
+
+Join = Callable[[Census], Iterable[Pending[Any]]]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a person asked for a run."""
+
+    limit: int | None = None
+    retry_rejects: bool = False
+    max_reject_rate: float = 0.05
+    is_quiet: bool = False
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """What one run of a stage did."""
+
+    stage_name: str
+    num_done: int
+    num_records: int
+    rejects: dict[str, int]
+    """Reason -> how many in this run."""
+    num_settled_before: int
+    num_retired: int
+    num_left: int
+    """Not done because of `--limit`."""
+    waiting: dict[str, int]
+    seconds: float
+
+    @property
+    def num_rejected(self) -> int:
+        """Items rejected in this run."""
+        return sum(self.rejects.values())
+
+
+def take_census(
+    stage: Stage[Any], join: Join, *, ledger: Ledger, retry_rejects: bool = False
+) -> tuple[Census, list[Pending[Any]]]:
+    """All items that now exist, and those of them that are to be done. Writes nothing."""
+    census = Census(ledger=ledger, fingerprint=fingerprint_of(stage), retry_rejects=retry_rejects)
+    return census, list(join(census))
+
+
+def run_stage(
+    dataset: Dataset,
+    stage: Stage[Any],
+    join: Join,
+    *,
+    executor: Executor,
+    options: RunOptions,
+    scope: str = "",
+) -> StageReport:
+    """Bring one stage up to date. `scope` is the prefix of the ledger's items that `join` gives.
+
+    Raises `ServiceError` when it had to stop (what is done is kept) and `TooManyRejectsError` at
+    its end when more than `max_reject_rate` of this run's items were rejected.
+    """
+    started = time.monotonic()
+    ledger = Ledger.load(dataset.ledger_path(stage.name))
+    census, pending = take_census(stage, join, ledger=ledger, retry_rejects=options.retry_rejects)
+    chosen = pending if options.limit is None else pending[: options.limit]
+    vanished = census.vanished(scope)
+    counts = _Counts()
+    if chosen or vanished or census.revived:
+        with _Books(dataset, stage) as books:
+            books.retire(vanished)
+            books.revive(census.revived)
+            with _in_use(stage, is_needed=bool(chosen)):
+                _work(stage, chosen, books=books, counts=counts, executor=executor, options=options)
+    report = StageReport(
+        stage_name=stage.name,
+        num_done=counts.num_done,
+        num_records=counts.num_records,
+        rejects=counts.rejects,
+        num_settled_before=census.num_settled + census.num_rejected,
+        num_retired=len(vanished),
+        num_left=len(pending) - len(chosen),
+        waiting=census.waiting,
+        seconds=time.monotonic() - started,
+    )
+    _check_reject_rate(report, options.max_reject_rate)
+    return report
+
+
+@contextmanager
+def _in_use(stage: Stage[Any], *, is_needed: bool) -> Iterator[None]:
+    if not (isinstance(stage, CheckedStage) and is_needed):
+        yield
+        return
+    try:
+        stage.check()
+        yield
+    finally:
+        stage.close()
+
+
+@dataclass
+class _Counts:
+    num_done: int = 0
+    num_records: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)
+
+
+def _work(
+    stage: Stage[Any],
+    chosen: list[Pending[Any]],
+    *,
+    books: "_Books",
+    counts: _Counts,
+    executor: Executor,
+    options: RunOptions,
+) -> None:
+    inputs = {pending.id: pending.input_sha256 for pending in chosen}
+    with Progress(stage.name, len(chosen), is_quiet=options.is_quiet) as progress:
+        for outcome in executor.run(stage, chosen):
+            is_reject = isinstance(outcome.result, ItemError)
+            books.enter(outcome, inputs.pop(outcome.item_id))
+            counts.num_done += not is_reject
+            if isinstance(outcome.result, ItemError):
+                reason = outcome.result.reason
+                counts.rejects[reason] = counts.rejects.get(reason, 0) + 1
+            else:
+                counts.num_records += len(outcome.result)
+            progress.advance(is_reject=is_reject)
+
+
+def _check_reject_rate(report: StageReport, max_reject_rate: float) -> None:
+    attempted = report.num_done + report.num_rejected
+    if attempted and report.num_rejected / attempted > max_reject_rate:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(report.rejects.items()))
+        raise TooManyRejectsError(
+            f"{report.stage_name}: {report.num_rejected} of {attempted} items were rejected "
+            f"({reasons}), more than --max-reject-rate {max_reject_rate:.0%}. `vau-data rejects` "
+            "lists them; after mending, run again with --retry-rejects"
+        )
+
+
+class _Books:
+    """The record file, the ledger and the rejects of one stage, written in the safe order."""
+
+    def __init__(self, dataset: Dataset, stage: Stage[Any]) -> None:
+        self._dataset = dataset
+        self._stage = stage
+        self._fingerprint = fingerprint_of(stage)
+        self._ledger_lines: list[bytes] = []
+        self._record_lines: list[bytes] = []
+        self._reject_lines: list[bytes] = []
+        self._stack = ExitStack()
+        self._last_sync = time.monotonic()
+
+    def __enter__(self) -> "_Books":
+        with ExitStack() as stack:
+            dataset = self._dataset
+            self._records = stack.enter_context(
+                JsonlWriter(dataset.record_path(self._stage.writes))
+            )
+            self._ledger = stack.enter_context(JsonlWriter(dataset.ledger_path(self._stage.name)))
+            self._note_fingerprint()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        try:
+            self._write_down()
+        finally:
+            self._stack.close()
+
+    def retire(self, item_ids: Iterable[str]) -> None:
+        """Items that no longer exist have no live records any more."""
+        for item_id in item_ids:
+            line = LedgerLine(item_id, "", "", record_ids=(), is_retired=True)
+            self._ledger_lines.append(line.dump())
+
+    def revive(self, lines: Iterable[LedgerLine]) -> None:
+        """Items that came back have their records again."""
+        self._ledger_lines.extend(line.dump() for line in lines)
+
+    def enter(self, outcome: Outcome, input_sha256: str) -> None:
+        """Note one outcome; on disk within half a second of further outcomes."""
+        if isinstance(outcome.result, ItemError):
+            self._enter_reject(outcome.item_id, outcome.result, input_sha256)
+        else:
+            self._record_lines.extend(dump_line(record) for record in outcome.result)
+            record_ids = tuple(record.id for record in outcome.result)
+            line = LedgerLine(outcome.item_id, input_sha256, self._fingerprint, record_ids)
+            self._ledger_lines.append(line.dump())
+        is_time = time.monotonic() - self._last_sync > _SECONDS_BETWEEN_SYNCS
+        if is_time or len(self._ledger_lines) >= _OUTCOMES_BETWEEN_SYNCS:
+            self._write_down()
+
+    def _enter_reject(self, item_id: str, error: ItemError, input_sha256: str) -> None:
+        reject = Reject(
+            id=f"{self._stage.name}:{item_id}",
+            stage=self._stage.name,
+            item_id=item_id,
+            reason=error.reason,
+            detail=error.detail,
+            input_sha256=input_sha256,
+            fingerprint=self._fingerprint,
+        )
+        self._reject_lines.append(dump_line(reject))
+        line = LedgerLine(item_id, input_sha256, self._fingerprint, (), reject=error.reason)
+        self._ledger_lines.append(line.dump())
+
+    def _write_down(self) -> None:
+        if self._record_lines:
+            self._records.append(self._record_lines)
+            self._records.sync()
+            self._record_lines = []
+        if self._reject_lines:
+            _append_shared(self._dataset, self._reject_lines)
+            self._reject_lines = []
+        if self._ledger_lines:
+            self._ledger.append(self._ledger_lines)
+            self._ledger.sync()
+            self._ledger_lines = []
+        self._last_sync = time.monotonic()
+
+    def _note_fingerprint(self) -> None:
+        path = self._dataset.fingerprints_path
+        known = any(self._fingerprint.encode() in line for line in read_lines(path))
+        if not known:
+            line = orjson.dumps({"id": self._fingerprint, "parts": parts_of(self._stage)})
+            with JsonlWriter(path, wait_seconds=10.0) as writer:
+                writer.append([line + b"\n"])
+
+
+def _append_shared(dataset: Dataset, lines: list[bytes]) -> None:
+    """Rejects are written by all stages, so the file is held only for the moment."""
+    with JsonlWriter(dataset.record_path(Reject), wait_seconds=10.0) as writer:
+        writer.append(lines)
+        writer.sync()
+
+
+def attempt(stage: Stage[Any], item: Item[Any]) -> Outcome:
+    """Do one item; an `ItemError` is an outcome, and so is a fault of ours, as `internal`."""
+    try:
+        return Outcome(item.id, tuple(stage.process(item)))
+    except ItemError as error:
+        return Outcome(item.id, error)

@@ -1,0 +1,131 @@
+"""Event -> Clips: by human captions' intervals, in equal parts, or in parts of random length."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from engine.ids import Interval, allot_ids, to_milliseconds
+from engine.models.chat import Json
+from engine.proposals import split_random, split_uniform
+from engine.stage import Item
+from schemas import Clip, Event, HumanCaption, Provenance, Record
+
+Cut = tuple[Interval, str | None]
+"""An interval and the human caption it was taken from."""
+
+_SHORTEST_SECONDS = 0.1
+"""What is left of a human caption's interval at an event's edge must be at least this long."""
+
+
+@dataclass(frozen=True)
+class ClipItem:
+    """An event with all that bears on its division."""
+
+    event: Event
+    human_captions: tuple[HumanCaption, ...]
+    """Those of its video that overlap it, in order of time."""
+    earlier: tuple[Clip, ...]
+    """Clips it ever had, so that equal stretches keep their ids."""
+    pinned_ids: frozenset[str]
+    """Clips that a person reviewed, or whose captions one edited: kept as they are."""
+    next_number: int
+
+
+@dataclass(frozen=True)
+class ClipStage:
+    """Divides events. The method `auto` follows human captions where the event has any."""
+
+    method: Literal["auto", "uniform", "random", "human"]
+    target_seconds: float
+    min_seconds: float
+    max_seconds: float
+    seed: int
+    name: ClassVar[str] = "clip"
+    writes: ClassVar[type[Record]] = Clip
+    concurrency: ClassVar[int] = 1
+
+    def fingerprint_parts(self) -> Mapping[str, Json]:
+        """Only what the chosen method looks at."""
+        parts: dict[str, Json] = {"version": 1, "method": self.method}
+        if self.method in ("auto", "uniform"):
+            parts["target_seconds"] = self.target_seconds
+        if self.method == "random":
+            parts |= {"min": self.min_seconds, "max": self.max_seconds, "seed": self.seed}
+        return parts
+
+    def process(self, item: Item[ClipItem]) -> Iterable[Record]:
+        """The event's clips in order of time."""
+        body = item.body
+        pinned = [clip for clip in body.earlier if _is_kept(clip, body)]
+        cuts = [cut for cut in self._cuts(body) if not _is_covered(cut[0], pinned)]
+        ids = allot_ids(
+            [interval for interval, _ in cuts],
+            prefix=f"{body.event.id}C",
+            known={(clip.start_seconds, clip.end_seconds): clip.id for clip in body.earlier},
+            next_number=body.next_number,
+        )
+        made = [
+            self._clip(body.event, cut, clip_id) for cut, clip_id in zip(cuts, ids, strict=True)
+        ]
+        return sorted([*pinned, *made], key=lambda clip: (clip.start_seconds, clip.end_seconds))
+
+    def _cuts(self, body: ClipItem) -> list[Cut]:
+        event = body.event
+        if self.method == "human" or (self.method == "auto" and body.human_captions):
+            return _human_cuts(event, body.human_captions)
+        if self.method == "random":
+            parts = split_random(
+                event.start_seconds,
+                event.end_seconds,
+                seed=f"{self.seed}/{event.id}",
+                min_seconds=self.min_seconds,
+                max_seconds=self.max_seconds,
+            )
+        else:
+            parts = split_uniform(
+                event.start_seconds, event.end_seconds, target_seconds=self.target_seconds
+            )
+        return [((to_milliseconds(start), to_milliseconds(end)), None) for start, end in parts]
+
+    def _clip(self, event: Event, cut: Cut, clip_id: str) -> Clip:
+        (start_seconds, end_seconds), human_caption_id = cut
+        method = "human-captions" if human_caption_id else self.method.replace("auto", "uniform")
+        return Clip(
+            id=clip_id,
+            video_id=event.video_id,
+            start_seconds=start_seconds,
+            end_seconds=end_seconds,
+            event_id=event.id,
+            human_caption_id=human_caption_id,
+            provenance=Provenance(made_by="rule", name=f"rule/clip-{method}"),
+        )
+
+
+def _human_cuts(event: Event, captions: Iterable[HumanCaption]) -> list[Cut]:
+    """Captions' intervals cut to the event on both sides (HIVAU-70k cut only the start)."""
+    cuts: dict[Interval, str] = {}
+    for caption in captions:
+        start_seconds = max(caption.start_seconds, event.start_seconds)
+        end_seconds = min(caption.end_seconds, event.end_seconds)
+        if end_seconds - start_seconds >= _SHORTEST_SECONDS:
+            interval = (to_milliseconds(start_seconds), to_milliseconds(end_seconds))
+            cuts.setdefault(interval, caption.id)
+    return sorted(cuts.items())
+
+
+def _is_kept(clip: Clip, body: ClipItem) -> bool:
+    is_inside = (
+        clip.start_seconds >= body.event.start_seconds
+        and clip.end_seconds <= body.event.end_seconds
+    )
+    return clip.id in body.pinned_ids and is_inside
+
+
+def _is_covered(interval: Interval, pinned: Iterable[Clip]) -> bool:
+    """Whether a clip that a person touched covers more than half of this stretch."""
+    start_seconds, end_seconds = interval
+    covered_seconds = sum(
+        max(0.0, min(end_seconds, clip.end_seconds) - max(start_seconds, clip.start_seconds))
+        for clip in pinned
+    )
+    return covered_seconds > (end_seconds - start_seconds) / 2

@@ -1,0 +1,1 @@
+"""What is pointed at: datasets and models, as TOML."""

@@ -1,0 +1,37 @@
+"""Rejects: items that a stage could not do, each with its reason."""
+
+from typing import Literal, get_args
+
+from schemas.base import NonEmptyText, Record
+
+RejectReason = Literal[
+    "media_unreadable",
+    "media_timeout",
+    "media_empty",
+    "request_too_long",
+    "request_rejected",
+    "engine_timeout",
+    "engine_dead",
+    "reply_truncated",
+    "reply_empty",
+    "reply_not_json",
+    "reply_off_schema",
+    "reply_repetitive",
+    "reply_blocked",
+    "id_mismatch",
+    "import_mismatch",
+    "internal",
+]
+REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
+
+
+class Reject(Record):
+    """An item that failed; id `{stage}:{item_id}`. The run went on without it."""
+
+    stage: NonEmptyText
+    item_id: NonEmptyText
+    reason: RejectReason
+    detail: str
+    """What was attempted and seen, and what to do next."""
+    input_sha256: str
+    fingerprint: str

@@ -1,0 +1,34 @@
+"""A release: exported files, and what they were made of."""
+
+from pydantic import Field
+
+from schemas.base import Frozen, NonEmptyText
+
+
+class ReleaseFile(Frozen):
+    """One exported file."""
+
+    path: NonEmptyText
+    """Relative to the release folder."""
+    format: NonEmptyText
+    num_rows: int = Field(ge=0)
+    size_bytes: int = Field(ge=0)
+    sha256: NonEmptyText
+
+
+class Release(Frozen):
+    """The contents of `release.json`; the same records always give the same bytes."""
+
+    name: NonEmptyText
+    vau_data_version: NonEmptyText
+    files: tuple[ReleaseFile, ...]
+    num_videos: int = Field(ge=0)
+    num_events: int = Field(ge=0)
+    num_clips: int = Field(ge=0)
+    num_instructions: int = Field(ge=0)
+    makers: dict[str, dict[str, int]]
+    """Per record file, how many records each model, rule or person made."""
+    fingerprints: dict[str, tuple[str, ...]]
+    """Per stage, the fingerprints its records were made under."""
+    num_rejects: dict[str, int]
+    """Per stage, how many items are missing because they were rejected."""

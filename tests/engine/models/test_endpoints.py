@@ -1,0 +1,120 @@
+"""Which endpoint is chosen, and how deaths and rate limits of many requests at once are counted."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from engine.errors import ServiceError
+from engine.models.endpoints import EndpointPool, Probe
+from tests.engine.models.openai_builders import CLIP_ID
+
+ONE, OTHER = "http://one/v1", "http://other/v1"
+
+
+def _alive(_url: str) -> str | None:
+    return None
+
+
+def _a_pool(*urls: str, probe: Probe = _alive, patience_seconds: float = 60.0) -> EndpointPool:
+    return EndpointPool(
+        urls, probe=probe, patience_seconds=patience_seconds, first_pause_seconds=0.02
+    )
+
+
+def test_the_least_loaded_endpoint_is_chosen() -> None:
+    pool = _a_pool(ONE, OTHER)
+    assert {pool.acquire(CLIP_ID), pool.acquire(CLIP_ID)} == {ONE, OTHER}
+    pool.release(OTHER)
+    assert pool.acquire(CLIP_ID) == OTHER
+
+
+def test_the_endpoint_that_just_failed_an_item_is_avoided_if_there_is_another() -> None:
+    pool = _a_pool(ONE, OTHER)
+    for n in range(10):
+        assert pool.acquire(f"V{n}_E0C0", avoid=ONE) == OTHER
+    assert _a_pool(ONE).acquire(CLIP_ID, avoid=ONE) == ONE
+
+
+def test_one_death_that_fails_many_requests_counts_once() -> None:
+    answers = iter(["still dead", None])
+    pool = _a_pool(ONE, probe=lambda _url: next(answers))
+    for _ in range(20):
+        pool.down(ONE, "connection reset")
+    started_at = time.monotonic()
+    assert pool.acquire(CLIP_ID) == ONE
+    assert time.monotonic() - started_at < 1.0
+
+
+def test_one_rate_limit_that_hits_many_requests_counts_once() -> None:
+    pool = _a_pool(ONE)
+    for _ in range(20):
+        pool.busy(ONE, "HTTP 429")
+    started_at = time.monotonic()
+    assert pool.acquire(CLIP_ID) == ONE
+    assert time.monotonic() - started_at < 1.0
+
+
+def test_a_good_answer_does_not_cut_a_pause_short_that_was_asked_for() -> None:
+    pool = _a_pool(ONE)
+    pool.busy(ONE, "HTTP 429", pause_seconds=0.3)
+    pool.served(ONE)
+    started_at = time.monotonic()
+    pool.acquire(CLIP_ID)
+    assert time.monotonic() - started_at > 0.25
+
+
+def test_a_good_answer_revives_an_endpoint_without_a_probe() -> None:
+    pool = _a_pool(ONE, probe=lambda _url: "dead", patience_seconds=0.2)
+    pool.down(ONE, "connection reset")
+    pool.served(ONE)
+    assert pool.acquire(CLIP_ID) == ONE
+
+
+def test_only_one_thread_probes_while_the_others_wait() -> None:
+    probed: list[str] = []
+
+    def slowly_alive(url: str) -> str | None:
+        probed.append(url)
+        time.sleep(0.1)
+        return None
+
+    pool = _a_pool(ONE, probe=slowly_alive)
+    pool.down(ONE, "connection reset")
+    with ThreadPoolExecutor(8) as threads:
+        urls = list(threads.map(pool.acquire, [CLIP_ID] * 8))
+    assert urls == [ONE] * 8
+    assert probed == [ONE]
+
+
+def test_a_probe_that_crashes_does_not_block_the_endpoint_for_ever() -> None:
+    outcomes = iter([ValueError("a bug"), None])
+
+    def crashing(_url: str) -> str | None:
+        if error := next(outcomes):
+            raise error
+        return None
+
+    pool = _a_pool(ONE, probe=crashing)
+    pool.down(ONE, "connection reset")
+    with pytest.raises(ValueError, match="a bug"):
+        pool.acquire(CLIP_ID)
+    assert pool.acquire(CLIP_ID) == ONE
+
+
+def test_when_all_stay_dead_each_is_named_with_what_was_seen() -> None:
+    pool = _a_pool(ONE, OTHER, probe=lambda url: f"no life at {url[7:-3]}", patience_seconds=0.1)
+    pool.down(ONE, "connection reset")
+    pool.down(OTHER, "connection reset")
+    with pytest.raises(ServiceError, match=r"one/v1: no life at one; .*other/v1: no life at other"):
+        pool.acquire(CLIP_ID)
+
+
+def test_losing_an_endpoint_moves_only_its_own_videos() -> None:
+    urls = ["http://a/v1", "http://b/v1", "http://c/v1"]
+    videos = [f"Video{n}" for n in range(60)]
+    with_all = {video: _a_pool(*urls).acquire(video) for video in videos}
+    without_c = {video: _a_pool(*urls[:2]).acquire(video) for video in videos}
+    assert set(with_all.values()) == set(urls)
+    moved = {video for video in videos if with_all[video] != without_c[video]}
+    assert moved == {video for video in videos if with_all[video] == urls[2]}
