@@ -183,9 +183,9 @@ def _children(index: Index, sightings: tuple[Sighting, ...]) -> tuple[EventNode,
         if seen.state != "live":
             continue
         if isinstance(seen.record, Video):
-            return trees.of(seen.record.id, with_instructions=False).events
+            return trees.of(seen.record.id).events
         if isinstance(seen.record, Event) and seen.record.video_id in index.lines(Video):
-            events = trees.of(seen.record.video_id, with_instructions=False).events
+            events = trees.of(seen.record.video_id).events
             return tuple(node for node in events if node.event.id == seen.record.id)
     return ()
 

@@ -42,7 +42,7 @@ class MediaSection(_Section):
     """decord: constant-rate files only; it hangs for ever on some others."""
     deadline_seconds: float = Field(default=10.0, gt=0)
     """A decode may take this long, and in addition …"""
-    deadline_per_video_second: float = Field(default=0.1, ge=0)
+    deadline_per_video_second: float = Field(default=0.5, ge=0)
     """… this much for each second of video; then it is killed and the item rejected."""
     memory_gib: float = Field(default=4.0, gt=0)
     """Address space of one decoding process."""

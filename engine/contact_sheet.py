@@ -77,7 +77,7 @@ def contact_sheet(
         block.draw(page, top)
         top += block.height
     partial = target.with_name(f"{target.name}.part")
-    image.save(partial, format="PNG", optimize=True)
+    image.save(partial, format="PNG")
     partial.replace(target)
 
 
@@ -175,7 +175,7 @@ def _makers(node: VideoNode, score_track: ScoreTrack | None) -> dict[str, list[s
 def _note(makers: dict[str, list[str]]) -> _Block:
     what = [kind for kind, names in makers.items() if any(n.startswith("baseline/") for n in names)]
     text = (
-        f"{_joined(what).capitalize()} here come from the baseline: classical computer vision "
+        f"{', '.join(what).capitalize()} here come from the baseline: classical computer vision "
         "and templates. They say what was measured, not what a vision-language model sees."
     )
     lines = _wrap(text, 20, _WIDTH - 36)
@@ -187,10 +187,6 @@ def _note(makers: dict[str, list[str]]) -> _Block:
         _write(page.pen, lines, (_MARGIN + 18, top + 10), 20, fill=_AMBER)
 
     return _Block(height + 22, draw)
-
-
-def _joined(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,16 @@ discarded it. Its reviews belong to it: they are part of its input hash and lie 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from engine.dataset import Dataset
 from engine.ledger import Ledger
+from engine.lines import newest_lines
 from engine.reviews import lay_over
-from engine.store import content_of, id_of, parse_record, read_lines
+from engine.store import content_of, parse_object, parse_record, read_lines
 from schemas import (
     Caption,
     Click,
@@ -69,7 +70,7 @@ class Index:
     """Live lines of one dataset, each file read at most once."""
 
     dataset: Dataset
-    _lines: dict[type[Record], dict[str, bytes]] = field(default_factory=dict)
+    _lines: dict[type[Record], Mapping[str, bytes]] = field(default_factory=dict)
     _ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     def ledger(self, stage_name: str) -> Ledger:
@@ -83,34 +84,27 @@ class Index:
         self._ledgers.pop(stage_name, None)
         self._lines.pop(record_type, None)
 
-    def lines(self, record_type: type[Record]) -> dict[str, bytes]:
+    def lines(self, record_type: type[Record]) -> Mapping[str, bytes]:
         """Id -> newest line of every live record, in order of first appearance in the file."""
         if record_type not in self._lines:
-            self._lines[record_type] = self._read_live(record_type)
+            self._lines[record_type] = newest_lines(
+                self.dataset.record_path(record_type),
+                wanted=self._live_ids(record_type),
+                unwanted=set(self.discarded_ids(record_type)),
+            )
         return self._lines[record_type]
 
-    def _read_live(self, record_type: type[Record]) -> dict[str, bytes]:
-        live_ids = self._live_ids(record_type)
-        path = self.dataset.record_path(record_type)
-        lines: dict[str, bytes] = {}
-        for line in read_lines(path):
-            record_id = id_of(line, path=path)
-            if record_id in live_ids:
-                lines[record_id] = line
-        for record_id in self.discarded_ids(record_type):
-            lines.pop(record_id, None)
-        return lines
-
-    def _live_ids(self, record_type: type[Record]) -> set[str]:
-        live: set[str] = set()
+    def _live_ids(self, record_type: type[Record]) -> dict[str, str]:
+        live: dict[str, str] = {}
         for stage_name in LEDGERS[record_type]:
             scope = import_scope(record_type) if stage_name == IMPORT_LEDGER else ""
-            live |= self.ledger(stage_name).live_record_ids(scope=scope)
+            ids = self.ledger(stage_name).live_record_ids(scope=scope)
+            live.update(zip(ids, ids, strict=True))
         return live
 
     def imported_ids(self, record_type: type[Record]) -> set[str]:
         """Live records that came from outside; stages leave these alone."""
-        return self.ledger(IMPORT_LEDGER).live_record_ids(scope=import_scope(record_type))
+        return set(self.ledger(IMPORT_LEDGER).live_record_ids(scope=import_scope(record_type)))
 
     @cached_property
     def _reviews(self) -> dict[tuple[str, str], tuple[Review, ...]]:
@@ -139,6 +133,13 @@ class Index:
         words = {WORDS[record_type] for record_type in record_types}
         return {record_id for target, record_id in self._reviews if target in words}
 
+    def fields(self, record_type: type[Record], record_id: str) -> Mapping[str, Any]:
+        """A live record's fields, as reviewed; three times as quick as making the record."""
+        if self._reviews and self.reviews(record_type, record_id):
+            return self.get(record_type, record_id).model_dump()
+        path = self.dataset.record_path(record_type)
+        return parse_object(self.lines(record_type)[record_id], path=path)
+
     def overlay(self, record: AnyRecord) -> AnyRecord:
         """A record, live or not, with its reviews laid over it."""
         if not self._reviews:
@@ -155,9 +156,14 @@ class Index:
 
     def content(self, record_type: type[Record], record_id: str) -> bytes:
         """What is true of a live record, reviews included: the thing to hash."""
-        line = content_of(self.lines(record_type)[record_id])
-        reviews = self.reviews(record_type, record_id) if self._reviews else ()
-        return line + b"".join(review.correction.model_dump_json().encode() for review in reviews)
+        return self.reviewed_content(record_type, record_id, self.lines(record_type)[record_id])
+
+    def reviewed_content(self, record_type: type[Record], record_id: str, line: bytes) -> bytes:
+        """`content`, for a caller who has the line at hand."""
+        if not self._reviews:
+            return content_of(line)
+        corrections = (review.correction for review in self.reviews(record_type, record_id))
+        return content_of(line) + b"".join(c.model_dump_json().encode() for c in corrections)
 
     def get(self, record_type: type[AnyRecord], record_id: str) -> AnyRecord:
         """A live record with its reviews laid over it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from schemas import Caption, Summary, Turn
+from schemas import Summary, Turn
 from schemas.base import Task
 
 Draw = Callable[[str, str], str]
@@ -21,10 +21,10 @@ NEUTRAL_POOLS: Mapping[Task, str] = {
 """For normal and unlabelled segments: no question presumes an anomaly."""
 
 
-def turns_for_clip(caption: Caption, draw: Draw) -> tuple[Turn, ...]:
+def turns_for_clip(clip_id: str, caption: str, draw: Draw) -> tuple[Turn, ...]:
     """One turn: what is seen."""
-    question = draw(CLIP_POOL, f"{caption.id}:caption")
-    return (Turn(task="caption", question=question, answer=caption.text),)
+    question = draw(CLIP_POOL, f"{clip_id}:caption")
+    return (Turn(task="caption", question=question, answer=caption),)
 
 
 def turns_for_summary(summary: Summary, is_anomalous: bool | None, draw: Draw) -> tuple[Turn, ...]:

@@ -5,13 +5,14 @@ newer line that does not list them retires them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
+from engine.errors import UsageError
 from engine.store import parse_object, read_lines
 
 
@@ -58,8 +59,22 @@ class Ledger:
         """Read a ledger; an absent file is an empty one."""
         ledger = cls()
         for line in read_lines(path):
-            ledger.apply(_parse(line, path=path))
+            parts = parse_object(line, path=path)
+            try:
+                ledger._take(parts)
+            except KeyError as error:
+                raise UsageError(_incomplete(parts, error, path)) from error
         return ledger
+
+    def _take(self, parts: Mapping[str, Any]) -> None:
+        """Apply a line; the usual kind, of which there may be a million, without detours."""
+        item_id = parts["id"]
+        is_usual = len(parts) == _NUM_USUAL_PARTS and parts["records"] == [item_id]
+        if is_usual and item_id not in self._other_records and item_id not in self._retired:
+            self._rejects.pop(item_id, None)
+            self._keys[item_id] = settled_key(parts["input_sha256"], parts["fingerprint"])
+        else:
+            self.apply(_line_of(parts))
 
     def apply(self, line: LedgerLine) -> None:
         """Take a newer line into account."""
@@ -115,13 +130,11 @@ class Ledger:
         """The live records of one item."""
         return self._other_records.get(item_id, (item_id,))
 
-    def live_record_ids(self, *, scope: str = "") -> set[str]:
+    def live_record_ids(self, *, scope: str = "") -> list[str]:
         """All live records of the items whose id starts with `scope`."""
-        live: set[str] = set()
-        for item_id in self._keys:
-            if item_id.startswith(scope):
-                live.update(self.record_ids(item_id))
-        return live
+        item_ids = (item_id for item_id in self._keys if item_id.startswith(scope))
+        other = self._other_records
+        return [id_ for item_id in item_ids for id_ in other.get(item_id, (item_id,))]
 
     def rejects(self) -> dict[str, str]:
         """Item id -> reason, for items whose newest outcome is a reject."""
@@ -133,8 +146,11 @@ def settled_key(input_sha256: str, fingerprint: str) -> bytes:
     return bytes.fromhex(input_sha256 + fingerprint)
 
 
-def _parse(line: bytes, *, path: Path) -> LedgerLine:
-    parts = parse_object(line, path=path)
+_NUM_USUAL_PARTS = 4
+"""An outcome that is neither a reject nor a retirement has so many parts."""
+
+
+def _line_of(parts: Mapping[str, Any]) -> LedgerLine:
     return LedgerLine(
         parts["id"],
         parts["input_sha256"],
@@ -142,6 +158,13 @@ def _parse(line: bytes, *, path: Path) -> LedgerLine:
         tuple(parts["records"]),
         parts.get("reject"),
         "retired" in parts,
+    )
+
+
+def _incomplete(parts: Mapping[str, Any], error: KeyError, path: Path) -> str:
+    return (
+        f"{path}: the line of {parts['id']!r} lacks {error}; delete that line, and the item is "
+        "done again"
     )
 
 
@@ -155,7 +178,7 @@ def highest_numbers(path: Path, *, mark: str) -> dict[str, int]:
     """
     highest: dict[str, int] = {}
     for line in read_lines(path):
-        for record_id in _parse(line, path=path).record_ids:
+        for record_id in parse_object(line, path=path)["records"]:
             parent, found, number = record_id.rpartition(mark)
             if found and _NUMBER_AT_END.fullmatch(number):
                 highest[parent] = max(highest.get(parent, -1), int(number))

@@ -98,10 +98,12 @@ def _write_release(
         assert executor is not None
         failed = export_media(index, trees, partial, executor=executor)
     with open_writers(partial, options.formats, compat=options.compat) as writers:
-        for node in trees.all():
+        needs_all = any(writer.needs_all for writer in writers)
+        for node in trees.all() if needs_all else trees.with_instructions_alone():
             _write_video(node, writers, failed.keys())
             _count(node, counts)
             on_video()
+    _count_segments(index, counts)
     if not counts["instructions"] and not counts["summaries"]:
         raise UsageError("there is nothing to export yet; `vau-data run` makes it")
     release = Release(
@@ -132,15 +134,17 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
     counts["videos"] += 1
     label = {True: "abnormal", False: "normal", None: "unlabelled"}[node.video.is_anomalous]
     counts[f"videos {label}"] += 1
-    counts["events"] += len(node.events)
-    counts["clips"] += sum(len(event.clips) for event in node.events)
-    counts["summaries"] += node.summary is not None
     counts["instructions"] += len(node.instructions)
     for instruction in node.instructions:
         for turn in instruction.turns:
             counts[f"{instruction.granularity} {turn.task}"] += 1
-    for event in node.events:
-        counts["events unconfirmed"] += not event.event.is_confirmed
+
+
+def _count_segments(index: Index, counts: Counter[str]) -> None:
+    counts["events"] = len(index.lines(Event))
+    counts["clips"] = len(index.lines(Clip))
+    counts["summaries"] = len(index.lines(Summary))
+    counts["events unconfirmed"] = sum(not event.is_confirmed for event in index.all(Event))
 
 
 def count_makers(index: Index) -> dict[str, dict[str, int]]:

@@ -7,6 +7,7 @@ and what it leaves half done is simply done again.
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from engine.dataset import Dataset
-from engine.errors import ItemError, TooManyRejectsError
+from engine.errors import ItemError, TooManyRejectsError, VauDataError
 from engine.ledger import Ledger, LedgerLine
 from engine.progress import Progress
 from engine.stage import CheckedStage, Item, Pending, Stage, fingerprint_of, parts_of
@@ -354,3 +355,14 @@ def attempt(stage: Stage[Any], item: Item[Any]) -> Outcome:
         return Outcome(item.id, tuple(stage.process(item)))
     except ItemError as error:
         return Outcome(item.id, error)
+    except VauDataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one item met a fault of ours; the others need not
+        return Outcome(item.id, internal_fault(item.id, error))
+
+
+def internal_fault(item_id: str, error: BaseException) -> ItemError:
+    """The reject for an exception that nobody foresaw; logged as an error, with its trace."""
+    trace = "".join(traceback.format_exception(error))
+    logger.error("%s failed in a way that is a fault of vau-data:\n%s", item_id, trace)
+    return ItemError("internal", f"{item_id}: {type(error).__name__}: {error}")

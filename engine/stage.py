@@ -109,9 +109,6 @@ def canonical_json(value: Json) -> bytes:
 
 
 def digest(*parts: bytes) -> bytes:
-    """SHA-256 over parts, each preceded by its length so that none can run into the next."""
-    sha256 = hashlib.sha256()
-    for part in parts:
-        sha256.update(len(part).to_bytes(8, "little"))
-        sha256.update(part)
-    return sha256.digest()
+    """SHA-256 over parts and their lengths, so that none can run into the next."""
+    lengths = b",".join([b"%d" % len(part) for part in parts])
+    return hashlib.sha256(b";".join([lengths, *parts])).digest()

@@ -1,6 +1,6 @@
 """The live dataset -> tables: how much there is, of what, made by whom, at what cost."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -153,7 +153,7 @@ def _by_maker(usage: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _rows(table: "pd.DataFrame") -> list[dict[str, Cell]]:
-    """Plain Python values, numbers rounded to two decimals."""
+    """Plain Python values, numbers rounded to three decimals."""
     rows: list[dict[str, Cell]] = table.to_dict("records")  # type: ignore[assignment]
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
 
@@ -162,11 +162,11 @@ def _plain(value: object) -> Cell:
     import numpy as np
 
     if isinstance(value, float | np.floating):
-        return None if np.isnan(value) else round(float(value), 2)
+        return None if np.isnan(value) else round(float(value), 3)
     return int(value) if isinstance(value, np.integer) else value  # type: ignore[return-value]
 
 
-def table_text(rows: list[Mapping[str, Cell]]) -> str:
+def table_text(rows: Sequence[Mapping[str, Cell]]) -> str:
     """Aligned columns, as a terminal shows them."""
     import pandas as pd
 

@@ -178,7 +178,12 @@ def describe_change(before: object, now: object) -> str:
         return "what they were is not recorded"
     old, new = dict(_flat(before)), dict(_flat(now))
     keys = [key for key in (old | new) if old.get(key) != new.get(key)]
-    return "; ".join(f"{key}: {_shown(old, key)} -> {_shown(new, key)}" for key in keys)
+    if "model" in keys:
+        keys = ["model"]  # the rest follows from it
+    changes = [f"{key}: {_shown(old, key)} -> {_shown(new, key)}" for key in keys]
+    if len(changes) > _MOST_CHANGES:
+        changes[_MOST_CHANGES:] = [f"{len(changes) - _MOST_CHANGES} more"]
+    return "; ".join(changes) or "none of them, but how vau-data computes fingerprints"
 
 
 def _flat(parts: object, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -190,6 +195,7 @@ def _flat(parts: object, prefix: str = "") -> Iterator[tuple[str, object]]:
 
 
 _MOST_SHOWN = 40
+_MOST_CHANGES = 4
 
 
 def _shown(parts: Mapping[str, object], key: str) -> str:

@@ -22,22 +22,29 @@ class Trees:
     def __post_init__(self) -> None:
         self._facts = Facts(self.index)
 
-    def all(self, *, with_instructions: bool = True) -> Iterator[VideoNode]:
+    def all(self) -> Iterator[VideoNode]:
         """Every live video in natural order of ids, with all that hangs on it."""
-        for video_id in self._facts.videos:
-            yield self.of(video_id, with_instructions=with_instructions)
+        return (self.of(video_id) for video_id in self._facts.videos)
 
-    def of(self, video_id: str, *, with_instructions: bool = True) -> VideoNode:
+    def of(self, video_id: str) -> VideoNode:
         """One video's tree."""
         summaries = self.index.lines(Summary)
         event_ids = self._facts.event_ids_of.get(video_id, ())
-        instruction_ids = self._instructions_of.get(video_id, ()) if with_instructions else ()
         return VideoNode(
             video=self._facts.videos[video_id],
             events=tuple(self._event(event_id) for event_id in by_number(event_ids)),
             summary=self.index.get(Summary, video_id) if video_id in summaries else None,
-            instructions=tuple(self.index.get(Instruction, id_) for id_ in instruction_ids),
+            instructions=self._instructions(video_id),
         )
+
+    def with_instructions_alone(self) -> Iterator[VideoNode]:
+        """Every live video with its instructions; events and texts left out, which is quicker."""
+        for video_id, video in self._facts.videos.items():
+            yield VideoNode(video, (), None, self._instructions(video_id))
+
+    def _instructions(self, video_id: str) -> tuple[Instruction, ...]:
+        ids = self._instructions_of.get(video_id, ())
+        return tuple(self.index.get(Instruction, instruction_id) for instruction_id in ids)
 
     def _event(self, event_id: str) -> EventNode:
         summaries = self.index.lines(Summary)

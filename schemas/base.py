@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+Id = Annotated[str, Field(min_length=1)]
 NonEmptyText = Annotated[str, Field(pattern=r"\S")]
 """Text with something in it besides white space."""
 Seconds = FiniteFloat
@@ -24,7 +25,7 @@ class Provenance(Frozen):
     """Who made a record: a person, a model or a plain rule. The ledger has the settings."""
 
     made_by: Literal["human", "model", "rule"]
-    name: NonEmptyText
+    name: Id
     """What exactly: `baseline/captioner-1`, `openai/llava-next`, `uca`, `rule/clip-uniform`."""
 
     @property
@@ -48,13 +49,13 @@ class Record(Frozen):
     be and take no part in deciding whether anything downstream is stale.
     """
 
-    id: NonEmptyText
+    id: Id
 
 
 class Span(Record):
     """A record about the stretch `[start_seconds, end_seconds)` of one video."""
 
-    video_id: NonEmptyText
+    video_id: Id
     start_seconds: Seconds
     end_seconds: Seconds
 

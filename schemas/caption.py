@@ -1,6 +1,6 @@
 """Captions: what is seen in a clip, said by a model or by a person."""
 
-from schemas.base import NonEmptyText, Provenance, Record, Span, Usage
+from schemas.base import Id, NonEmptyText, Provenance, Record, Span, Usage
 
 
 class HumanCaption(Span):
@@ -13,7 +13,7 @@ class HumanCaption(Span):
 class Caption(Record):
     """The caption of one clip; id = the clip's id, so it cannot belong to another."""
 
-    video_id: NonEmptyText
+    video_id: Id
     text: NonEmptyText
     provenance: Provenance
     usage: Usage | None = None

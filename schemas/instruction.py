@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.base import Frozen, Granularity, NonEmptyText, Provenance, Span, Task
+from schemas.base import Frozen, Granularity, Id, NonEmptyText, Provenance, Span, Task
 
 
 class Turn(Frozen):
@@ -16,9 +16,9 @@ class Turn(Frozen):
 class Instruction(Span):
     """All turns of one family about one clip, event or video; id `{family}:{segment_id}`."""
 
-    segment_id: NonEmptyText
+    segment_id: Id
     granularity: Granularity
-    family: NonEmptyText
+    family: Id
     is_anomalous: bool | None
     turns: tuple[Turn, ...] = Field(min_length=1)
     provenance: Provenance

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from schemas.base import NonEmptyText, Record
+from schemas.base import Id, Record
 
 RejectReason = Literal[
     "media_unreadable",
@@ -28,8 +28,8 @@ REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)
 class Reject(Record):
     """An item that failed; id `{stage}:{item_id}`. The run went on without it."""
 
-    stage: NonEmptyText
-    item_id: NonEmptyText
+    stage: Id
+    item_id: Id
     reason: RejectReason
     detail: str
     """What was attempted and seen, and what to do next."""

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.base import Frozen, NonEmptyText
+from schemas.base import Frozen, Id, NonEmptyText
 
 
 class ReleaseFile(Frozen):
@@ -19,7 +19,7 @@ class ReleaseFile(Frozen):
 class Release(Frozen):
     """The contents of `release.json`; the same records always give the same bytes."""
 
-    name: NonEmptyText
+    name: Id
     vau_data_version: NonEmptyText
     files: tuple[ReleaseFile, ...]
     num_videos: int = Field(ge=0)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, NonEmptyText, Record, Seconds
+from schemas.base import Frozen, Id, NonEmptyText, Record, Seconds
 
 
 class MoveBoundaries(Frozen):
@@ -53,8 +53,8 @@ class Review(Record):
     """One correction by one person to one record; later reviews lie over earlier ones."""
 
     target: Literal["video", "click", "event", "clip", "caption", "summary", "instruction"]
-    target_id: NonEmptyText
+    target_id: Id
     correction: Correction
-    author: NonEmptyText
+    author: Id
     at: str
     """When, ISO 8601 in UTC."""

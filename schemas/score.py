@@ -4,13 +4,13 @@ from typing import Self
 
 from pydantic import model_validator
 
-from schemas.base import NonEmptyText, Provenance, Record, Seconds
+from schemas.base import Id, Provenance, Record, Seconds
 
 
 class ScoreTrack(Record):
     """One score in [0, 1] per snippet (16 frames); id = the video's id."""
 
-    video_id: NonEmptyText
+    video_id: Id
     snippet_starts_seconds: tuple[Seconds, ...]
     """When each snippet's first frame is shown; ascending, one per score."""
     end_seconds: Seconds

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import NonEmptyText, Provenance, Record, Usage
+from schemas.base import Id, NonEmptyText, Provenance, Record, Usage
 
 
 class Summary(Record):
@@ -11,7 +11,7 @@ class Summary(Record):
     The three parts carry HIVAU-70k's task names, in its spelling.
     """
 
-    video_id: NonEmptyText
+    video_id: Id
     granularity: Literal["event", "video"]
     is_anomalous: bool | None
     """The label, or what the summarizer judged where there is none; None: could not tell."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, NonEmptyText, Provenance, Record, Seconds, Split
+from schemas.base import Frozen, Id, NonEmptyText, Provenance, Record, Seconds, Split
 
 ProblemCode = Literal[
     "duration_mismatch",
@@ -49,7 +49,7 @@ class Media(Frozen):
 class Video(Record):
     """An untrimmed video, id = its file stem where that is unique."""
 
-    source: NonEmptyText
+    source: Id
     """`folder`, `ucf-crime` or `xd-violence`; names the dataset folder in exports."""
     split: Split | None
     """None: nobody said. Always decided by the source video."""

@@ -5,9 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine.executors.local import LocalExecutor
+
 
 @pytest.fixture(autouse=True)
-def _no_error_logs(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _no_error_logs(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
     yield
     if request.node.get_closest_marker("expects_error_log"):
         return
@@ -18,3 +22,10 @@ def _no_error_logs(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixt
         if record.levelno >= logging.ERROR
     ]
     assert not errors, f"ERROR logs: {errors}"
+
+
+@pytest.fixture(scope="session")
+def executor() -> Iterator[LocalExecutor]:
+    """This machine, with decoding processes that all tests share."""
+    with LocalExecutor(workers=2) as local:
+        yield local

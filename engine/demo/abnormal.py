@@ -55,7 +55,8 @@ def collision() -> Film:
         ),
         Driver(Track(((18.0, -1.9, 44), (22.0, -1.9, 13), (30.0, -1.9, 13)), 1.6), (48, 52, 60)),
     )
-    helpers = (
+    onlookers = (
+        Walker(Track(((20.5, -15.0, -5.4), (30.0, -4.8, -5.2))), _GREY_HOOD),
         Walker(Track(((0.0, -8.0, -5.2), (11.0, 4.8, -5.9))), _OCHRE_COAT),
         Walker(Track(((0.0, 9.5, 6.0), (15.0, -7.0, 6.0), (30.0, -22, 6.0))), _BLUE_COAT),
         Walker(
@@ -89,7 +90,7 @@ def collision() -> Film:
         places.crossing,
         Sensor("CAM 02  CROSSING", datetime(2024, 5, 14, 16, 41, 8, tzinfo=UTC), 3.2, 101),
         constant_rate(30.0, fps=12.5),
-        helpers,
+        onlookers,
         (Driver(red, (176, 38, 36)), Driver(van, (214, 214, 210), VAN), *traffic),
         wreckage=Wreckage((1.9, -1.8), _CRASH_SECONDS, (3.0, 3.0), 7),
         smoke=Smoke((4.6, 0.8, 0.8), 14.4, 21.0, 5, 3.0, 0.7, 0.6, (196, 196, 196), 8),

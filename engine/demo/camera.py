@@ -35,12 +35,17 @@ class Camera:
     def project(self, points: ArrayLike) -> tuple[Points, NDArray[np.float64]]:
         """(n, 3) metres -> (n, 2) pixels and (n,) depths; a depth <= 0 lies behind the camera."""
         offsets = np.atleast_2d(np.asarray(points, dtype=np.float64)) - self.position
+        seen = offsets @ self._to_camera
+        depths = seen[:, 2]
+        pixels = seen[:, :2] * (self.focal_px / np.maximum(depths, 0.05))[:, None]
+        pixels += (self.width_px / 2, self.height_px / 2)
+        return pixels, depths
+
+    @cached_property
+    def _to_camera(self) -> Points:
+        """Columns right, down, forward."""
         right, up, forward = self.axes
-        depths = offsets @ forward
-        safe = np.maximum(depths, 0.05)
-        columns = self.width_px / 2 + self.focal_px * (offsets @ right) / safe
-        rows = self.height_px / 2 - self.focal_px * (offsets @ up) / safe
-        return np.stack([columns, rows], axis=1), depths
+        return np.stack([right, -up, forward], axis=1)
 
     def px_per_metre(self, point: ArrayLike) -> float:
         """How long one metre is in the picture at that place."""

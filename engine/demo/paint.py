@@ -58,15 +58,16 @@ def visible_faces(
 
     Corners of a face run so that its normal points outwards; brightness is about 0.55 to 1.1.
     """
-    seen: list[tuple[int, float]] = []
-    for index, face in enumerate(faces):
-        a, b, _, d = (corners[corner] for corner in face)
-        normal = np.cross(b - a, d - a)
-        normal /= max(float(np.linalg.norm(normal)), 1e-9)
-        if float(normal @ (np.array(camera.position) - a)) > 0:
-            lit = max(0.0, float(-normal @ SUN) / float(np.linalg.norm(SUN)))
-            seen.append((index, 0.62 + 0.5 * lit))
-    return seen
+    index = np.array(faces)
+    first = corners[index[:, 0]]
+    across, along = corners[index[:, 1]] - first, corners[index[:, 3]] - first
+    normals = (
+        across[:, [1, 2, 0]] * along[:, [2, 0, 1]] - across[:, [2, 0, 1]] * along[:, [1, 2, 0]]
+    )
+    normals /= np.maximum(np.sqrt((normals * normals).sum(axis=1)), 1e-9)[:, None]
+    faces_us = ((np.array(camera.position) - first) * normals).sum(axis=1) > 0
+    lights = 0.62 + 0.5 * np.maximum(0.0, normals @ (-SUN / np.linalg.norm(SUN)))
+    return [(int(face), float(lights[face])) for face in np.flatnonzero(faces_us)]
 
 
 def apply_shadows(image: RgbImage, mask: NDArray[np.uint8], *, strength: float) -> RgbImage:

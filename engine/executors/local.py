@@ -4,13 +4,12 @@ Decoding runs ahead of the model calls, by a bounded number of items. A file tha
 its process costs its own items and nobody else's: a chunk that fails is tried again one by one.
 """
 
-import logging
 import multiprocessing
 import os
-import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, TimeoutError, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from types import TracebackType
@@ -18,15 +17,17 @@ from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from engine.errors import ItemError, MediaError, ServiceError
+from engine.errors import ItemError, MediaError, ServiceError, VauDataError
 from engine.executors import worker
-from engine.runner import Outcome, attempt
+from engine.runner import Outcome, attempt, internal_fault
 from engine.stage import Item, MediaStage, Pending, Stage
-
-logger = logging.getLogger(__name__)
 
 CHUNK_ITEMS = 16
 """Clips of one video decoded together; bounds what one worker holds and sends at once."""
+_MOST_LOSSES = 3
+"""So often in a row may all processes be lost, with nothing read in between."""
+_SECONDS_BETWEEN_LOOKS = 5.0
+"""How long a loss of all processes may go unnoticed while nothing else happens."""
 
 Loaded = Item[Any] | tuple[str, ItemError]
 
@@ -37,7 +38,10 @@ class LocalExecutor:
 
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_bytes: int = 4 << 30
-    _pool: ProcessPool | None = None
+    _processes: "_Processes" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._processes = _Processes(self.workers, self.memory_bytes)
 
     def __enter__(self) -> Self:
         return self
@@ -48,20 +52,42 @@ class LocalExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pool is not None:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-            self._pool.join()
-            self._pool = None
+        self._processes.stop()
 
     def run(self, stage: Stage[Any], items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
         """Outcomes in order of completion. Raises `ServiceError` as soon as an item does."""
         if isinstance(stage, MediaStage):
-            return _Flow(stage, stage, self._processes(), self.workers + 1).outcomes(items)
+            return _Flow(stage, stage, self._processes, self.workers + 1).outcomes(items)
         if stage.concurrency > 1:
             return _Flow(stage, None, None, 1).outcomes(items)
         return (attempt(stage, pending.ready()) for pending in items)
 
-    def _processes(self) -> ProcessPool:
+
+@dataclass
+class _Processes:
+    """The decoding processes: started when first needed, and anew when all were lost.
+
+    pebble gives its whole pool up when a process dies that was not at work, be it that the
+    kernel, short of memory, chose that one.
+    """
+
+    workers: int
+    memory_bytes: int
+    _pool: ProcessPool | None = None
+    _num_losses: int = 0
+
+    def submit(self, stage: MediaStage, chunk: list[Item[Any]]) -> "Future[list[Loaded]]":
+        """Have a chunk loaded, within the stage's deadline."""
+        try:
+            future: Future[list[Loaded]] = self._started().schedule(
+                worker.load_chunk, args=(stage, chunk), timeout=stage.deadline_seconds(chunk)
+            )
+        except RuntimeError as error:  # lost since anybody looked
+            future = Future()
+            future.set_exception(BrokenProcessPool(str(error)))
+        return future
+
+    def _started(self) -> ProcessPool:
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload([worker.__name__])
@@ -73,6 +99,33 @@ class LocalExecutor:
             )
         return self._pool
 
+    def note_success(self) -> None:
+        """A chunk was loaded, so processes can live here."""
+        self._num_losses = 0
+
+    @property
+    def are_lost(self) -> bool:
+        """Whether what was submitted will never be done."""
+        return self._pool is not None and not self._pool.active
+
+    def start_anew(self) -> None:
+        """After a loss. Raises `ServiceError` when they are lost again and again."""
+        self.stop()
+        self._num_losses += 1
+        if self._num_losses >= _MOST_LOSSES:
+            raise ServiceError(
+                f"the processes that read videos died {self._num_losses} times before they had "
+                "read anything; is the machine out of memory, or [media] memory_gib too small? "
+                "Lower [run] workers, or mend that, and run the same command again"
+            )
+
+    def stop(self) -> None:
+        """End them all; the next chunk starts new ones."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
+            self._pool = None
+
 
 @dataclass
 class _Flow:
@@ -80,14 +133,14 @@ class _Flow:
 
     stage: Stage[Any]
     media_stage: MediaStage | None
-    pool: ProcessPool | None
+    processes: _Processes | None
     most_loading: int
     """Chunks under way at once: one more than processes, so that none waits for work."""
     _chunks: deque[list[Item[Any]]] = field(default_factory=deque)
     """Chunks to try again, one item each."""
     _loading: dict[Future[list[Loaded]], list[Item[Any]]] = field(default_factory=dict)
     _loaded: deque[Item[Any]] = field(default_factory=deque)
-    _asking: dict[Future[Outcome], Item[Any]] = field(default_factory=dict)
+    _asking: set[Future[Outcome]] = field(default_factory=set)
 
     def outcomes(self, items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
         source = _chunked(items, CHUNK_ITEMS if self.media_stage else 1)
@@ -112,8 +165,7 @@ class _Flow:
                 self._load(self.media_stage, chunk)
         if self.stage.concurrency > 1:
             while self._loaded and len(self._asking) < self.stage.concurrency:
-                item = self._loaded.popleft()
-                self._asking[threads.submit(attempt, self.stage, item)] = item
+                self._asking.add(threads.submit(attempt, self.stage, self._loaded.popleft()))
         return has_started
 
     def _may_load(self) -> bool:
@@ -127,12 +179,8 @@ class _Flow:
         return [pending.ready() for pending in next(source, [])]
 
     def _load(self, media_stage: MediaStage, chunk: list[Item[Any]]) -> None:
-        assert self.pool is not None
-        deadline_seconds = media_stage.deadline_seconds(chunk)
-        future = self.pool.schedule(
-            worker.load_chunk, args=(media_stage, chunk), timeout=deadline_seconds
-        )
-        self._loading[future] = chunk
+        assert self.processes is not None
+        self._loading[self.processes.submit(media_stage, chunk)] = chunk
 
     def _compute_here(self) -> Iterator[Outcome]:
         while self.stage.concurrency == 1 and self._loaded:
@@ -142,41 +190,41 @@ class _Flow:
         if not (self._loading or self._asking):
             return
         under_way: list[Future[Any]] = [*self._loading, *self._asking]
-        wait(under_way, return_when=FIRST_COMPLETED)
+        wait(under_way, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
         for asked in [future for future in self._asking if future.done()]:
-            yield _outcome_of(asked, self._asking.pop(asked))
+            self._asking.remove(asked)
+            yield asked.result()
         for loaded in [future for future in self._loading if future.done()]:
             yield from self._after_loading(loaded, self._loading.pop(loaded))
+        if self.processes is not None and self.processes.are_lost:
+            self._chunks.extend(self._loading.values())
+            self._loading.clear()
+            self.processes.start_anew()
 
     def _after_loading(
         self, future: "Future[list[Loaded]]", chunk: list[Item[Any]]
     ) -> Iterator[Outcome]:
+        assert self.processes is not None
         error = future.exception()
         if error is None:
+            self.processes.note_success()
             for loaded in future.result():
                 if isinstance(loaded, Item):
                     self._loaded.append(loaded)
                 else:
                     yield Outcome(*loaded)
+        elif isinstance(error, BrokenProcessPool):
+            self._chunks.append(chunk)
         elif len(chunk) > 1:
             self._chunks.extend([item] for item in chunk)
         else:
             yield Outcome(chunk[0].id, _why_it_died(chunk[0].id, error))
 
 
-def _outcome_of(future: "Future[Outcome]", item: Item[Any]) -> Outcome:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, ServiceError):
-        raise error
-    return Outcome(item.id, _internal(item.id, error))
-
-
 def _why_it_died(item_id: str, error: BaseException) -> ItemError:
     if isinstance(error, ItemError):
         return error
-    if isinstance(error, ServiceError):
+    if isinstance(error, VauDataError):
         raise error
     if isinstance(error, TimeoutError):
         return MediaError(
@@ -190,13 +238,7 @@ def _why_it_died(item_id: str, error: BaseException) -> ItemError:
             f"{item_id}: the process that read the video died ({error}); re-encode the file, or "
             "raise [media] memory_gib if the picture is very large",
         )
-    return _internal(item_id, error)
-
-
-def _internal(item_id: str, error: BaseException) -> ItemError:
-    trace = "".join(traceback.format_exception(error))
-    logger.error("%s failed in a way that is a fault of vau-data:\n%s", item_id, trace)
-    return ItemError("internal", f"{item_id}: {type(error).__name__}: {error}")
+    return internal_fault(item_id, error)
 
 
 def _chunked(items: Iterable[Pending[Any]], size: int) -> Iterator[list[Pending[Any]]]:

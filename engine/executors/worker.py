@@ -16,7 +16,6 @@ from engine.errors import ItemError
 from engine.stage import Item, MediaStage
 
 
-
 def confine(memory_bytes: int) -> None:
     """Limit this process's memory, its threads, and its life to that of the run."""
     if sys.platform == "linux":

@@ -95,6 +95,8 @@ class RowWriter:
     format_name: str
     files: _FileSet
     write_video: WriteVideo
+    needs_all: bool = False
+    """Whether it looks at events and texts; most formats look at instructions alone."""
 
     def __enter__(self) -> Self:
         return self
@@ -132,7 +134,7 @@ def open_writers(
 def _writer(name: str, dir_path: Path, *, compat: bool) -> RowWriter:
     if name == "hivau-raw":
         files = _FileSet(dir_path, head=b"{\n", separator=b",\n", tail=b"\n}\n")
-        return RowWriter(name, files, _write_raw)
+        return RowWriter(name, files, _write_raw, needs_all=True)
     files = _FileSet(dir_path)
     if name == "hivau-single":
         return RowWriter(name, files, _single_writer(compat=compat))

@@ -1,7 +1,7 @@
 """What several joins look up in a dataset, each computed at most once."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import orjson
 from engine.ids import event_id_of, parent_id
 from engine.index import IMPORT_LEDGER, Index, natural_order
 from engine.ledger import highest_numbers
-from engine.stage import digest
+from engine.stage import canonical_json, digest
 from engine.store import parse_object, parse_record, read_lines
 from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
 from schemas.base import Granularity
@@ -35,14 +35,15 @@ class Facts:
         ids = sorted(self.index.lines(Video), key=natural_order)
         return {video_id: self.index.get(Video, video_id) for video_id in ids}
 
-    def media_digest(self, video: Video) -> bytes:
-        """What of a video its pictures depend on; not its label, and not where the file lies."""
-        if video.id not in self._media_digests:
-            hidden = {"path", "problems", "health"}
-            media = video.media.model_dump(exclude=hidden) if video.media else None
-            times: list[Any] = [video.num_frames, video.start_seconds, video.end_seconds, media]
-            self._media_digests[video.id] = digest(video.id.encode(), orjson.dumps(times))
-        return self._media_digests[video.id]
+    def media_digest(self, video_id: str) -> bytes:
+        """What of a video its pictures depend on; not its label, and not where the file lies.
+
+        Empty for annotation-only videos.
+        """
+        if video_id not in self._media_digests:
+            video = self.index.fields(Video, video_id)
+            self._media_digests[video_id] = _media_digest(video) if video["media"] else b""
+        return self._media_digests[video_id]
 
     @cached_property
     def clicks_of(self) -> dict[str, list[str]]:
@@ -153,3 +154,12 @@ class Facts:
                     highest[parent] = max(number, highest.get(parent, -1))
             self._numbers[key] = highest
         return self._numbers[key].get(parent_id, -1) + 1
+
+
+_NOT_PICTURES = ("path", "problems", "health")
+
+
+def _media_digest(video: Mapping[str, Any]) -> bytes:
+    media = {key: value for key, value in video["media"].items() if key not in _NOT_PICTURES}
+    times = [video["num_frames"], video["start_seconds"], video["end_seconds"]]
+    return digest(canonical_json([video["id"], *times, media]))

@@ -113,7 +113,14 @@ def _ids_given(dataset: Dataset) -> dict[PurePosixPath, str]:
 
 
 def _beside(dataset: Dataset, name: str | None) -> Path | None:
-    return dataset.dir_path / name if name else None
+    if name is None:
+        return None
+    path = dataset.dir_path / name
+    if not path.exists():
+        raise UsageError(
+            f"{path} does not exist; mend [videos] labels or lists in dataset.toml, which names it"
+        )
+    return path
 
 
 def _sample(path: Path) -> tuple[int, bytes]:

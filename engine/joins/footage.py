@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
+from engine.ids import parent_id
+from engine.index import natural_order
 from engine.joins.facts import Facts
 from engine.runner import Census
 from engine.stage import Pending, digest
@@ -10,7 +12,6 @@ from engine.stages.caption import CaptionItem
 from engine.stages.clip import ClipItem
 from engine.stages.propose import ProposeItem
 from engine.stages.score import ScoreItem
-from engine.store import parse_object
 from schemas import Caption, Click, Clip, Event, HumanCaption, ScoreTrack, Video
 
 
@@ -20,7 +21,7 @@ def to_score(facts: Facts, census: Census) -> Iterator[Pending[ScoreItem]]:
     for video in facts.videos.values():
         if video.media is None or (which == "unclicked" and not facts.needs_scores(video)):
             continue
-        input_sha256 = facts.media_digest(video)
+        input_sha256 = facts.media_digest(video.id)
         if census.wants(video.id, input_sha256):
             build = partial(_score_item, facts, video)
             yield Pending(video.id, input_sha256.hex(), video.id, build)
@@ -110,26 +111,35 @@ def _human_captions_in(facts: Facts, event: Event) -> tuple[HumanCaption, ...]:
 
 
 def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
-    """Clips without a caption from outside; those of one video in order of time."""
+    """Clips without a caption from outside; those of one video side by side.
+
+    A million settled clips pass through here at every start: a line is not parsed, and only
+    what is to be done is kept.
+    """
     index = facts.index
-    ours = set(index.lines(Clip)) - index.imported_ids(Caption) - set(index.discarded_ids(Caption))
-    path = index.dataset.record_path(Clip)
-    for video in facts.videos.values():
-        for event_id in facts.event_ids_of.get(video.id, ()):
-            for clip_id in facts.clip_ids_of.get(event_id, ()):
-                if clip_id not in ours:
-                    continue
-                human_id = parse_object(index.lines(Clip)[clip_id], path=path)["human_caption_id"]
-                if video.media is None and human_id is None:
-                    census.waits(clip_id, "the video file")
-                    continue
-                human = index.content(HumanCaption, str(human_id)) if human_id else b""
-                input_sha256 = digest(
-                    index.content(Clip, clip_id), facts.media_digest(video), human
-                )
-                if census.wants(clip_id, input_sha256):
-                    build = partial(_caption_item, facts, clip_id)
-                    yield Pending(clip_id, input_sha256.hex(), video.id, build)
+    videos, events = index.lines(Video), index.lines(Event)
+    taken = index.imported_ids(Caption) | set(index.discarded_ids(Caption))
+    to_do: list[Pending[CaptionItem]] = []
+    for clip_id, line in index.lines(Clip).items():
+        event_id = parent_id(clip_id, mark="C")
+        video_id = parent_id(event_id, mark="_E")
+        if clip_id in taken or event_id not in events or video_id not in videos:
+            continue
+        media = facts.media_digest(video_id)
+        human_id = None if _NO_HUMAN_CAPTION in line else index.get(Clip, clip_id).human_caption_id
+        if not media and human_id is None:
+            census.waits(clip_id, "the video file")
+            continue
+        human = index.content(HumanCaption, human_id) if human_id else b""
+        content = index.reviewed_content(Clip, clip_id, line)
+        input_sha256 = digest(content, media, human)
+        if census.wants(clip_id, input_sha256):
+            build = partial(_caption_item, facts, clip_id)
+            to_do.append(Pending(clip_id, input_sha256.hex(), video_id, build))
+    return iter(sorted(to_do, key=lambda pending: natural_order(pending.group)))
+
+
+_NO_HUMAN_CAPTION = b',"human_caption_id":null'
 
 
 def _caption_item(facts: Facts, clip_id: str) -> CaptionItem:

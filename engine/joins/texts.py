@@ -112,13 +112,14 @@ def _events_never_summarized(facts: Facts) -> set[str]:
 def to_instruct(facts: Facts, census: Census) -> Iterator[Pending[InstructItem]]:
     """Every captioned clip, every summarized event, every summarized video."""
     for granularity, segment_ids in facts.segment_ids.items():
-        texts = facts.index.lines(_text_type(granularity))
+        segment_type, text_type = _SEGMENT_TYPES[granularity], _text_type(granularity)
+        texts = facts.index.lines(text_type)
         for segment_id in segment_ids:
             if segment_id not in texts:
                 continue
             input_sha256 = digest(
-                facts.index.content(_SEGMENT_TYPES[granularity], segment_id),
-                facts.index.content(_text_type(granularity), segment_id),
+                facts.index.content(segment_type, segment_id),
+                facts.index.content(text_type, segment_id),
             )
             item_id = FAMILY_SCOPE + segment_id
             if census.wants(item_id, input_sha256):
@@ -138,14 +139,16 @@ def _text_type(granularity: Granularity) -> type[Caption] | type[Summary]:
 
 
 def _instruct_item(facts: Facts, segment_id: str, granularity: Granularity) -> InstructItem:
-    segment = facts.index.get(_SEGMENT_TYPES[granularity], segment_id)
-    text = facts.index.get(_text_type(granularity), segment_id)
+    index = facts.index
+    segment = index.fields(_SEGMENT_TYPES[granularity], segment_id)
+    is_clip = granularity == "clip"
     return InstructItem(
         segment_id=segment_id,
-        video_id=text.video_id,
+        video_id=segment_id if granularity == "video" else segment["video_id"],
         granularity=granularity,
-        start_seconds=segment.start_seconds,
-        end_seconds=segment.end_seconds,
-        is_anomalous=text.is_anomalous if isinstance(text, Summary) else None,
-        text=text,
+        interval_seconds=(segment["start_seconds"], segment["end_seconds"]),
+        is_anomalous=None if is_clip else segment["is_anomalous"],
+        text=index.fields(Caption, segment_id)["text"]
+        if is_clip
+        else index.get(Summary, segment_id),
     )

@@ -112,11 +112,7 @@ def _duration(seen: Findings) -> Iterator[MediaProblem]:
 
 def _edits(seen: Findings) -> Iterator[MediaProblem]:
     # One plain entry is what every encoder with B-frames writes, to start at 0.
-    unusual = [
-        edits
-        for edits in edit_lists(seen.path)
-        if len(edits) > 1 or any(edit.media_time < 0 for edit in edits)
-    ]
+    unusual = [edits for edits in edit_lists(seen.path) if len(edits) > 1]
     if unusual or seen.num_hidden:
         yield MediaProblem(
             code="edit_list",

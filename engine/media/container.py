@@ -97,7 +97,7 @@ def opened(path: Path) -> Iterator[OpenVideo]:
 
 def scan(video: OpenVideo) -> PacketIndex:
     """Read all packets of the video stream, decoding none; leaves the file at its end."""
-    stamps = [stamp_of(packet) for packet in packets(video.container, [video.stream])]
+    stamps = list(map(stamp_of, packets(video.container, [video.stream])))
     return index_of(video, stamps)
 
 
@@ -169,9 +169,10 @@ def index_of(video: OpenVideo, stamps: list[PacketStamp]) -> PacketIndex:
         for stamp in stamps
         if stamp.is_keyframe and stamp.pts is not None
     )
-    shown = [_ticks_of(stamp) for stamp in stamps if not stamp.is_hidden]
+    # One pass in local names: this runs for every packet of every file that is read.
+    shown = [dts if pts is None else pts for pts, dts, _, is_hidden in stamps if not is_hidden]
     known = sorted({ticks for ticks in shown if ticks is not None})
-    is_counted = _is_counted(video, stamps)
+    is_counted = _is_counted(video, [stamp.pts for stamp in stamps])
     times_seconds = _to_seconds(known, video.time_base)
     if is_counted and len(known) < len(shown):
         times_seconds = np.arange(len(shown)) / float(video.stream.guessed_rate or ASSUMED_FPS)
@@ -181,7 +182,7 @@ def index_of(video: OpenVideo, stamps: list[PacketStamp]) -> PacketIndex:
         keyframe_ticks=key_ticks,
         keyframe_dts_ticks=tuple(dts for _, dts in keys),
         keyframe_seconds=_to_seconds(key_ticks, video.time_base),
-        num_hidden=sum(stamp.is_hidden for stamp in stamps),
+        num_hidden=len(stamps) - len(shown),
         is_counted=is_counted,
     )
 
@@ -204,19 +205,14 @@ def _first_video_stream(container: InputContainer, path: Path) -> VideoStream:
     )
 
 
-def _ticks_of(stamp: PacketStamp) -> int | None:
-    return stamp.dts if stamp.pts is None else stamp.pts
-
-
 def _to_seconds(ticks: Sequence[int], time_base: Fraction) -> NDArray[np.float64]:
     """`seconds_of` for many: the same doubles, as products below 2**53 are exact."""
     products = np.array(ticks, dtype=np.int64) * time_base.numerator
     return products.astype(np.float64) / time_base.denominator
 
 
-def _is_counted(video: OpenVideo, stamps: list[PacketStamp]) -> bool:
-    num_without = sum(stamp.pts is None for stamp in stamps)
-    if 2 * num_without > len(stamps):
+def _is_counted(video: OpenVideo, all_pts: list[int | None]) -> bool:
+    if 2 * all_pts.count(None) > len(all_pts):
         return True
     is_numbered_by_decoding = not FORMATS_WITHOUT_PTS.isdisjoint(
         video.container.format.name.split(",")

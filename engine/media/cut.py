@@ -18,7 +18,15 @@ import av
 import numpy as np
 
 from engine.errors import MediaError, ServiceError, UsageError
-from engine.media.container import OpenVideo, PacketIndex, frame_times, opened, scan
+from engine.media.container import (
+    ASSUMED_FPS,
+    OpenVideo,
+    PacketIndex,
+    frame_times,
+    opened,
+    scan,
+    seconds_of,
+)
 from engine.media.encoding import EncoderSettings, Encoding, UprightFrames, finer_clock
 from engine.media.walk import walk
 
@@ -122,6 +130,8 @@ def _feed_encoders(
     open_encodings: list[Encoding] = []
     written: dict[Path, Encoding] = {}
     frames = UprightFrames()
+    median_step = _median_step(index)
+    last_end_seconds = -np.inf
     with ExitStack() as discard_on_error:
         for shown in walk(video, index, spans):
             time_seconds = shown.time_seconds
@@ -132,14 +142,24 @@ def _feed_encoders(
                 open_encodings.append(encoding)
                 written[cut.target] = encoding
             for encoding in [one for one in open_encodings if one.end_seconds <= time_seconds]:
-                encoding.finish(next_seconds=time_seconds)
+                encoding.finish(last_end_seconds=time_seconds)
                 open_encodings.remove(encoding)
+            # Before encoding, which puts the frame on the encoder's clock.
+            stay = seconds_of(shown.frame.duration or 0, video.time_base)
+            last_end_seconds = time_seconds + (
+                stay if stay and not index.is_counted else median_step
+            )
             for encoding in open_encodings:
-                encoding.add(frames.prepared(shown.frame), shown)
+                encoding.add(frames.prepared(shown.frame), time_seconds)
         for encoding in open_encodings:
-            encoding.finish(next_seconds=None)
+            encoding.finish(last_end_seconds=last_end_seconds)
         discard_on_error.pop_all()
     return written
+
+
+def _median_step(index: PacketIndex) -> float:
+    steps = np.diff(index.times_seconds)
+    return float(np.median(steps)) if steps.size else 1 / ASSUMED_FPS
 
 
 def _settle_all(path: Path, cuts: Sequence[Cut], written: dict[Path, Encoding]) -> list[CutReport]:

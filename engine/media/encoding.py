@@ -12,7 +12,6 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from engine.media.convert import clockwise_degrees
-from engine.media.walk import ShownFrame
 
 MIN_CLOCK_HZ, MAX_CLOCK_HZ, OTHER_CLOCK_HZ = 48_000, 1_000_000, 90_000
 TURN_FILTERS = {90: [("transpose", "clock")], 180: [("hflip", ""), ("vflip", "")]} | {
@@ -86,7 +85,6 @@ class Encoding:
     ticks: list[int] = field(default_factory=list)
     """Times of the frames fed so far, from the cut's start."""
     first_frame_seconds: float = 0.0
-    _last_duration_seconds: float = 0.0
     _held: "Packet[VideoStream] | None" = None
     """The newest packet: its duration is known only when the next frame comes."""
     _container: av.container.OutputContainer | None = None
@@ -97,32 +95,31 @@ class Encoding:
         """The temporary name; of this process, so that two never write to one file."""
         return self.target.with_name(f".{self.target.name}.{os.getpid()}.partial")
 
-    def add(self, frame: VideoFrame, shown: ShownFrame) -> None:
-        """Encode one frame at its time; frames come in ascending time."""
+    def add(self, frame: VideoFrame, time_seconds: float) -> None:
+        """Encode one frame at its time in the source; frames come in ascending time."""
         if self._stream is None or self._container is None:
-            self.first_frame_seconds = shown.time_seconds
+            self.first_frame_seconds = time_seconds
             self._open(frame)
         assert self._stream is not None
         assert self._container is not None
-        ticks = self._ticks_at(shown.time_seconds)
-        self._last_duration_seconds = shown.duration_seconds
+        ticks = self._ticks_at(time_seconds)
         frame.pts, frame.time_base = ticks, Fraction(1, self.settings.clock_hz)
         # Otherwise x264 would repeat the source's choice of frame types, B-frames included.
         frame.pict_type = PictureType.NONE
         self.ticks.append(ticks)
         self._mux(frame)
 
-    def finish(self, *, next_seconds: float | None) -> None:
+    def finish(self, *, last_end_seconds: float) -> None:
         """Write what is left and close the file.
 
-        The last frame stays until the next one of the source, at `next_seconds`, but not past the
-        cut's end; None: the source ends here.
+        The last frame stays until `last_end_seconds` (in the source), but not past the cut's end.
         """
         if self._container is None:
             return
         self._mux(None)
         if self._held is not None:
-            self._held.duration = self._last_duration(next_seconds)
+            end_seconds = min(last_end_seconds, self.end_seconds)
+            self._held.duration = max(1, self._ticks_at(end_seconds) - self.ticks[-1])
             self._container.mux(self._held)
         self._container.close()
         self._container = None
@@ -163,16 +160,6 @@ class Encoding:
             if self._held is not None:
                 self._container.mux(self._held)
             self._held = packet
-
-    def _last_duration(self, next_seconds: float | None) -> int:
-        left = self._ticks_at(self.end_seconds) - self.ticks[-1]
-        if next_seconds is None:
-            duration = round(self._last_duration_seconds * self.settings.clock_hz)
-        else:
-            duration = self._ticks_at(next_seconds) - self.ticks[-1]
-        if duration <= 0 and len(self.ticks) > 1:
-            duration = self.ticks[-1] - self.ticks[-2]
-        return max(1, min(duration, left))
 
 
 def _turning_graph(frame: VideoFrame, degrees: int) -> Graph:

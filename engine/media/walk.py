@@ -1,12 +1,14 @@
 """Decoded frames in order of time for some stretches of one video: one pass, seeks over gaps."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
+from av.packet import Packet
+from av.stream import Stream
 from av.video.frame import VideoFrame
 
 from engine.media.container import (
@@ -26,14 +28,11 @@ EARLIER_KEYFRAMES = (0, 1, 4)
 Span = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class ShownFrame:
+class ShownFrame(NamedTuple):
     """A decoded frame that nobody has converted yet."""
 
     frame: VideoFrame
     time_seconds: float
-    duration_seconds: float
-    """As its packet says; 0: it does not."""
 
 
 def walk(video: OpenVideo, index: PacketIndex, spans: Sequence[Span]) -> Iterator[ShownFrame]:
@@ -122,23 +121,14 @@ def _decoded_from_start(path: Path, index: PacketIndex) -> Iterator[ShownFrame]:
 
 
 def _decoded(video: OpenVideo, index: PacketIndex) -> Iterator[ShownFrame]:
-    for ordinal, frame in enumerate(_raw_frames(video)):
-        if index.is_counted:
-            if ordinal == len(index.times_seconds):
-                return
-            yield _shown(video, frame, float(index.times_seconds[ordinal]))
-        elif frame.pts is not None:
-            yield _shown(video, frame, seconds_of(frame.pts, video.time_base))
-
-
-def _shown(video: OpenVideo, frame: VideoFrame, time_seconds: float) -> ShownFrame:
-    return ShownFrame(frame, time_seconds, seconds_of(frame.duration or 0, video.time_base))
-
-
-def _raw_frames(video: OpenVideo) -> Iterator[VideoFrame]:
-    for packet in packets(video.container, [video.stream]):
-        yield from decode_packet(video.stream, packet)[0]
-    yield from decode_packet(video.stream, None)[0]
+    frames = _frames_of(video, packets(video.container, [video.stream]))
+    if index.is_counted:
+        # Not strict: damage may leave fewer frames than times, or the other way round.
+        yield from map(ShownFrame, frames, index.times_seconds.tolist())
+        return
+    for frame in frames:
+        if frame.pts is not None:
+            yield ShownFrame(frame, seconds_of(frame.pts, video.time_base))
 
 
 def _decoded_from_keyframe(video: OpenVideo, wanted_seconds: float) -> Iterator[ShownFrame]:
@@ -147,14 +137,22 @@ def _decoded_from_keyframe(video: OpenVideo, wanted_seconds: float) -> Iterator[
     Leading frames (open groups) refer to what lies before the seek and would be garbage. Gives
     nothing, undecoded, where that keyframe comes after the wanted time.
     """
-    keyframe_pts: int | None = None
-    for packet in chain(packets(video.container, [video.stream]), [None]):
-        if packet is not None and keyframe_pts is None:
-            if not packet.is_keyframe or packet.pts is None:
-                continue
-            if seconds_of(packet.pts, video.time_base) > wanted_seconds:
-                return
-            keyframe_pts = packet.pts
-        for frame in decode_packet(video.stream, packet)[0]:
-            if frame.pts is not None and keyframe_pts is not None and frame.pts >= keyframe_pts:
-                yield _shown(video, frame, seconds_of(frame.pts, video.time_base))
+    incoming = packets(video.container, [video.stream])
+    keyframe = next((one for one in incoming if one.is_keyframe and one.pts is not None), None)
+    if keyframe is None or keyframe.pts is None:
+        return
+    if seconds_of(keyframe.pts, video.time_base) > wanted_seconds:
+        return
+    first_pts = keyframe.pts
+    numerator, denominator = video.time_base.numerator, video.time_base.denominator
+    for frame in _frames_of(video, chain([keyframe], incoming)):
+        pts = frame.pts
+        if pts is not None and pts >= first_pts:
+            yield ShownFrame(frame, pts * numerator / denominator)
+
+
+def _frames_of(video: OpenVideo, incoming: Iterable["Packet[Stream]"]) -> Iterator[VideoFrame]:
+    """Everything that the decoder gives for the packets, and what it still holds at their end."""
+    for packet in incoming:
+        yield from decode_packet(video.stream, packet)[0]
+    yield from decode_packet(video.stream, None)[0]

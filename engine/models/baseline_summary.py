@@ -74,8 +74,6 @@ def measured_signs(texts: Sequence[str]) -> tuple[HappeningKind, ...]:
 def _judge(texts: Sequence[str], signs: Sequence[HappeningKind]) -> bool | None:
     if any(kind in STRONG_SIGNS for kind in signs):
         return True
-    if {"meeting", "motion_stop"} <= set(signs):
-        return True
     is_quiet = [QUIET_PHRASE in text.lower() or STILL_PHRASE in text.lower() for text in texts]
     return False if texts and all(is_quiet) and not signs else None
 

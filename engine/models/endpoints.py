@@ -97,9 +97,7 @@ class EndpointPool:
         with self._changed:
             endpoint = self._endpoints[url]
             endpoint.seen = seen
-            is_paused = endpoint.opens_at > time.monotonic()
-            grown = 0.0 if is_paused else self._grown_pause(endpoint.num_pauses)
-            self._pause(endpoint, max(grown, pause_seconds))
+            self._pause(endpoint, max(self._grown_pause(endpoint.num_pauses), pause_seconds))
 
     def has_served_since(self, moment: float) -> bool:
         """Whether any endpoint answered anything after `moment` (monotonic clock)."""
@@ -151,6 +149,7 @@ class EndpointPool:
 
     def _pause(self, endpoint: _Endpoint, pause_seconds: float) -> None:
         now = time.monotonic()
+        # Requests that were under way together fail together: that is one pause, not many.
         if endpoint.opens_at <= now:
             endpoint.num_pauses += 1
         endpoint.opens_at = max(endpoint.opens_at, now + pause_seconds)

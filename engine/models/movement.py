@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.models.pictures import THRESHOLDS, Happening, Pictures, pairs
-from engine.models.regions import Blob, find_meetings, is_restless, path_length, side_of
+from engine.models.regions import Blob, find_meetings, is_at_edge, is_restless, path_length, side_of
 
 
 def motion_changes(pictures: Pictures, blobs: Sequence[Sequence[Blob]]) -> list[Happening]:
@@ -16,23 +17,36 @@ def motion_changes(pictures: Pictures, blobs: Sequence[Sequence[Blob]]) -> list[
     energy = np.array(
         [float((np.abs(b - a - np.median(b - a)) > limit).mean()) for a, b in pairs(pictures.greys)]
     )
-    found = []
+    return [*_onset(energy, pictures, blobs), *_stop(energy, pictures, blobs)]
+
+
+def _onset(
+    energy: NDArray[np.float64], pictures: Pictures, blobs: Sequence[Sequence[Blob]]
+) -> list[Happening]:
     for index in range(2, len(energy) - 1):
         before = max(float(np.median(energy[max(0, index - 4) : index])), 0.002)
         if energy[index] > THRESHOLDS["onset_factor"] * before + THRESHOLDS["onset_share"]:
             side = side_of(blobs[index + 1][0].x) if blobs[index + 1] else None
             time = pictures.times[index + 1]
-            found.append(Happening("motion_onset", time, time, side, float(energy[index])))
-            break
+            return [Happening("motion_onset", time, time, side, float(energy[index]))]
+    return []
+
+
+def _stop(
+    energy: NDArray[np.float64], pictures: Pictures, blobs: Sequence[Sequence[Blob]]
+) -> list[Happening]:
+    """An abrupt end of motion; a region that leaves over the picture's edge has not stopped."""
     for index in range(3, len(energy) - 2):
         before = float(np.median(energy[max(0, index - 3) : index]))
         after = float(energy[index:].max())
         if before > 2 * THRESHOLDS["onset_share"] and after < before / 5:
+            seen = [*blobs[index - 1][:1], *blobs[index][:1]]
+            if any(is_at_edge(blob) for blob in seen):
+                return []
+            side = side_of(seen[0].x) if seen else None
             time = pictures.times[index]
-            side = side_of(blobs[index - 1][0].x) if blobs[index - 1] else None
-            found.append(Happening("motion_stop", time, time, side, before))
-            break
-    return found
+            return [Happening("motion_stop", time, time, side, before)]
+    return []
 
 
 def meetings(chains: Sequence[Sequence[Blob]], times: Sequence[float]) -> list[Happening]:

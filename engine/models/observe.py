@@ -117,7 +117,8 @@ def _is_camera_moving(pictures: Pictures) -> bool:
     shifted = 0
     frame_pairs = pairs(pictures.greys)
     for before, after in frame_pairs:
-        (right, down), response = cv2.phaseCorrelate(before, after, window)
+        # OpenCV multiplies the window into its inputs when their size needs no padding.
+        (right, down), response = cv2.phaseCorrelate(before.copy(), after.copy(), window)
         far = float(np.hypot(right, down)) > THRESHOLDS["camera_shift_px"]
         shifted += far and response > 0.12
     return bool(frame_pairs) and shifted >= THRESHOLDS["camera_pairs_share"] * len(frame_pairs)

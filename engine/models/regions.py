@@ -132,7 +132,7 @@ def find_meetings(chains: Sequence[Sequence[Blob]], times: Sequence[float]) -> l
     meetings = []
     for ended in chains:
         last = ended[-1]
-        if len(ended) < 2 or last.frame + 1 >= len(times) or _is_at_edge(last):
+        if len(ended) < 2 or last.frame + 1 >= len(times) or is_at_edge(last):
             continue
         for other in chains:
             after = next((blob for blob in other if blob.frame == last.frame + 1), None)
@@ -217,7 +217,8 @@ def _contains(outer: Blob, inner: Blob) -> bool:
     return left - 0.04 <= inner.x <= right + 0.04 and top - 0.05 <= inner.y <= bottom + 0.05
 
 
-def _is_at_edge(blob: Blob) -> bool:
+def is_at_edge(blob: Blob) -> bool:
+    """Whether it touches the picture's edge, and so may be leaving."""
     return blob.box[0] < 0.02 or blob.box[2] > 0.98 or blob.box[1] < 0.02 or blob.box[3] > 0.98
 
 

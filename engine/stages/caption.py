@@ -73,7 +73,8 @@ class CaptionStage:
         if not waiting:
             return
         video_path = next(iter(waiting.values())).body.video_path
-        requests = [self.frame_request(item.body.clip) for item in waiting.values()]
+        clips = sorted((item.body.clip for item in waiting.values()), key=_start)
+        requests = [self.frame_request(clip) for clip in clips]
         for clip_id, frames in frames_at(
             video_path, requests, max_side_px=self.captioner.max_side_px, decoder=self.decoder
         ):
@@ -116,3 +117,7 @@ class CaptionStage:
     def _caption(self, item: Item[CaptionItem], text: str, provenance: Provenance) -> Caption:
         video_id = item.body.clip.video_id
         return Caption(id=item.id, video_id=video_id, text=text, provenance=provenance)
+
+
+def _start(clip: Clip) -> float:
+    return clip.start_seconds

@@ -2,27 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from engine.instruct_rows import turns_for_clip, turns_for_summary
 from engine.models.chat import Json
 from engine.prompting import draw, question_pools, questions
 from engine.stage import Item, digest
-from schemas import Caption, Instruction, Provenance, Record, Summary
+from schemas import Instruction, Provenance, Record, Summary
 from schemas.base import Granularity
 
 
-@dataclass(frozen=True)
-class InstructItem:
+class InstructItem(NamedTuple):
     """A segment and what is known of it."""
 
     segment_id: str
     video_id: str
     granularity: Granularity
-    start_seconds: float
-    end_seconds: float
+    interval_seconds: tuple[float, float]
     is_anomalous: bool | None
-    text: Caption | Summary
+    """The segment's label; None for clips and where nobody said."""
+    text: str | Summary
+    """A clip's caption; an event's or a video's summary."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class InstructStage:
     def process(self, item: Item[InstructItem]) -> Iterable[Record]:
         """One Instruction; none where the texts hold no answer."""
         body = item.body
-        if isinstance(body.text, Caption):
-            turns = turns_for_clip(body.text, self._draw)
+        if isinstance(body.text, str):
+            turns = turns_for_clip(body.segment_id, body.text, self._draw)
         else:
             turns = turns_for_summary(body.text, body.is_anomalous, self._draw)
         if not turns:
@@ -56,12 +56,12 @@ class InstructStage:
         instruction = Instruction(
             id=item.id,
             video_id=body.video_id,
-            start_seconds=body.start_seconds,
-            end_seconds=body.end_seconds,
+            start_seconds=body.interval_seconds[0],
+            end_seconds=body.interval_seconds[1],
             segment_id=body.segment_id,
             granularity=body.granularity,
             family="hivau",
-            is_anomalous=body.is_anomalous,
+            is_anomalous=_is_anomalous(body),
             turns=turns,
             provenance=_PROVENANCE,
         )
@@ -69,6 +69,13 @@ class InstructStage:
 
     def _draw(self, pool: str, key: str) -> str:
         return draw(pool, f"{self.seed}/{key}")
+
+
+def _is_anomalous(body: InstructItem) -> bool | None:
+    """The label, or the summarizer's judgement where there is none."""
+    if body.is_anomalous is None and isinstance(body.text, Summary):
+        return body.text.is_anomalous
+    return body.is_anomalous
 
 
 _PROVENANCE = Provenance(made_by="rule", name="rule/instruct-hivau")

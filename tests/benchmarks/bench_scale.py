@@ -23,7 +23,11 @@ from engine.release import ExportOptions, export
 from engine.runner import RunOptions
 from tests.benchmarks.synthetic import write_synthetic_dataset
 
-INPUTS = ("videos", "events", "clips", "captions", "summaries")
+BUILD_INPUTS = tuple(
+    f"{name}.jsonl"
+    for name in ("videos", "events", "clips", "captions", "summaries", "runs/import")
+)
+EXPORT_INPUTS = (*BUILD_INPUTS, "instructions.jsonl", "runs/instruct.jsonl")
 STEP_OF = {step.name: step for step in FLOW}
 
 
@@ -38,9 +42,9 @@ def build_and_export(dir_path: Path) -> None:
 
 
 def only_json(dir_path: Path) -> None:
-    """The limit: parse the same inputs and write the same outputs, and nothing else."""
-    for name in INPUTS:
-        _parse(dir_path / f"{name}.jsonl")
+    """The limit: parse both commands' inputs and write both commands' outputs, nothing else."""
+    for name in (*BUILD_INPUTS, *EXPORT_INPUTS):
+        _parse(dir_path / name)
     outputs = [dir_path / "instructions.jsonl", dir_path / "runs" / "instruct.jsonl"]
     outputs += sorted((dir_path / "releases" / "draft").glob("hivau-*/*.jsonl"))
     with tempfile.TemporaryDirectory(dir=dir_path) as scratch:

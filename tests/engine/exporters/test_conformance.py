@@ -49,7 +49,12 @@ def instructions_of(node: VideoNode) -> Iterator[Instruction]:
         yield instruction(node, _segment(event.event), "event", turns)
         for clip in event.clips:
             assert clip.caption is not None
-            yield instruction(node, _segment(clip.clip), "clip", turns_for_clip(clip.caption, draw))
+            yield instruction(
+                node,
+                _segment(clip.clip),
+                "clip",
+                turns_for_clip(clip.clip.id, clip.caption.text, draw),
+            )
 
 
 def summary_turns(summary: Summary, is_anomalous: bool | None) -> tuple[Turn, ...]:

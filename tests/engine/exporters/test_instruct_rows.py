@@ -1,7 +1,7 @@
 import pytest
 
 from engine.instruct_rows import turns_for_clip, turns_for_summary
-from schemas import Caption, Summary
+from schemas import Summary
 from tests.engine.sources.builders import HUMAN
 
 
@@ -26,8 +26,7 @@ def a_summary(
 
 
 def test_clip_is_asked_for_its_caption() -> None:
-    caption = Caption(id="a_E0C1", video_id="a", text="A man runs.", provenance=HUMAN)
-    (turn,) = turns_for_clip(caption, pool_and_key)
+    (turn,) = turns_for_clip("a_E0C1", "A man runs.", pool_and_key)
     assert (turn.task, turn.answer) == ("caption", "A man runs.")
     assert turn.question == "caption / a_E0C1:caption"
 

@@ -143,6 +143,15 @@ def test_clip_is_plain_h264_without_sound_rotation_or_b_frames(tmp_path: Path) -
     assert probe(cut.target).rotation_degrees == 0
 
 
+def test_clip_does_not_repeat_the_keyframes_of_its_source(tmp_path: Path) -> None:
+    source = constant_rate(tmp_path / "a.mp4", num_frames=60, coding=Coding(gop=2, num_b_frames=0))
+    cut = Cut(tmp_path / "clip.mp4", 0.0, 2.0)
+    cut_clips(source, [cut])
+    with av.open(str(cut.target)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    assert sum(packet.is_keyframe for packet in packets) < 5
+
+
 def test_same_cut_gives_the_same_bytes(tmp_path: Path) -> None:
     source = constant_rate(tmp_path / "a.mp4", num_frames=60)
     alone, among = Cut(tmp_path / "one.mp4", 0.4, 2.0), Cut(tmp_path / "two.mp4", 0.4, 2.0)

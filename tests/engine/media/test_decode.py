@@ -30,6 +30,7 @@ from tests.videos import (
     truncated,
     variable_rate_ticks,
     without_keyframe_table,
+    write_packed_avi,
     write_video,
 )
 
@@ -73,6 +74,15 @@ def stream_copied(folder: Path) -> Path:
     return remux(source, folder / "cut.mp4", from_frame=50, shown_from_seconds=3.0)
 
 
+def raw_stream(folder: Path) -> Path:
+    source = constant_rate(folder / "source.mp4", num_frames=160, coding=GOP_50)
+    return remux(source, folder / "a.h264")
+
+
+def packed_b_frames(folder: Path) -> Path:
+    return write_packed_avi(folder / "a.avi", num_frames=60)
+
+
 VIDEOS: dict[str, Callable[[Path], Path]] = {
     "24": constant(24, "a.mp4", Coding()),
     "25": constant(25, "a.mp4", GOP_50),
@@ -88,6 +98,8 @@ VIDEOS: dict[str, Callable[[Path], Path]] = {
     "h264 avi, B-frames": constant(25, "a.avi", GOP_50),
     "mpeg-ts": constant(25, "a.ts", Coding(gop=25)),
     "hevc, open groups": constant(25, "a.mp4", Coding(codec="libx265", gop=25)),
+    "h264 raw": raw_stream,
+    "packed B-frames": packed_b_frames,
     "rotated": constant(25, "a.mp4", Coding(gop=50, clockwise_degrees=90)),
     "one frame": lambda folder: constant_rate(folder / "a.mp4", num_frames=1),
 }

@@ -203,6 +203,8 @@ def test_cut_off_ts_that_starts_between_keyframes_says_what_is_lost(tmp_path: Pa
     media = probe(path)
     assert media.health == "degraded"
     # 40 packets come before the first keyframe: counted by their times, never shown.
+    [damage] = [problem for problem in media.problems if problem.code == "damaged_frames"]
+    assert "40 are lost" in damage.detail
     assert media.num_frames == 150
     assert len(frame_times(path)) == 190
 

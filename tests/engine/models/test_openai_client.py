@@ -114,10 +114,10 @@ def test_after_a_timeout_another_endpoint_is_tried(
 ) -> None:
     server.behavior.fault_for = lambda _request: Fault("late", seconds=0.5)
     captioner = a_captioner(server.url, second.url, timeout_seconds=0.1, max_retries=1)
-    for n in range(4):
+    for n in range(14):
         _caption(captioner, id=f"Video{n}_E0C0")
     assert server.num_completions > 0
-    assert second.num_completions == 4
+    assert second.num_completions == 14
 
 
 def test_replies_cut_on_the_way_every_time_are_not_json(server: FakeOpenAiServer) -> None:
@@ -275,9 +275,8 @@ def test_a_dead_endpoint_is_asked_for_a_sign_of_life_ever_more_rarely(
     captioner = a_captioner(server.url, second.url, first_pause_seconds=0.05, patience_seconds=60)
     deadline = time.monotonic() + 1.2
     while time.monotonic() < deadline:
-        for n in range(4):
+        for n in range(20):
             _caption(captioner, id=f"Video{n}_E0C0")
-        time.sleep(0.01)
     probed_at = [r.arrived_at for r in server.requests if r.is_probe]
     assert server.num_completions == 1
     assert 3 <= len(probed_at) <= 7
@@ -300,7 +299,7 @@ def test_clips_of_a_video_stay_at_one_endpoint_while_loads_are_equal(
     server: FakeOpenAiServer, second: FakeOpenAiServer
 ) -> None:
     captioner = a_captioner(server.url, second.url)
-    for video in range(12):
+    for video in range(20):
         for clip in range(3):
             _caption(captioner, id=f"Video{video}_x264_E{clip}C{clip}")
     for fake in (server, second):
@@ -315,10 +314,10 @@ def test_a_rate_limit_at_one_endpoint_sends_requests_to_the_other(
     limited = Fault("status", status=429, retry_after="30")
     server.behavior.fault_for = lambda _request: limited
     captioner = a_captioner(server.url, second.url)
-    for n in range(10):
+    for n in range(20):
         _caption(captioner, id=f"Video{n}_E0C0")
     assert server.num_completions == 1
-    assert second.num_completions == 10
+    assert second.num_completions == 20
 
 
 def test_the_key_comes_from_the_environment(

@@ -1,0 +1,56 @@
+"""Opening the dataset that a command is about, perhaps with another model for this run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from engine.cli._output import remark
+
+if TYPE_CHECKING:
+    from engine.dataset import Dataset
+    from engine.executors.local import LocalExecutor
+
+
+def open_dataset(dir_path: Path | None) -> "Dataset":
+    """The dataset that was named, else the one that holds the current folder."""
+    from engine.dataset import Dataset
+
+    return Dataset.find(Path.cwd()) if dir_path is None else Dataset.open(dir_path)
+
+
+def local_executor(dataset: "Dataset", *, workers: int | None) -> "LocalExecutor":
+    """This machine, as the flag or else the dataset's settings say."""
+    import os
+
+    from engine.executors.local import LocalExecutor
+
+    return LocalExecutor(
+        workers=workers or dataset.config.run.workers or os.cpu_count() or 1,
+        memory_bytes=int(dataset.config.media.memory_gib * 2**30),
+    )
+
+
+def with_model(
+    dataset: "Dataset",
+    section_name: Literal["caption", "summarize"],
+    *,
+    model: str | None,
+    endpoints: list[str] | None,
+) -> "Dataset":
+    """The dataset as if dataset.toml named this model."""
+    changes: dict[str, object] = {}
+    if model is not None:
+        changes["model"] = model
+    if endpoints:
+        changes["endpoints"] = tuple(endpoints)
+    if not changes:
+        return dataset
+    section = getattr(dataset.config, section_name)
+    changed = section.model_copy(update=changes)
+    if changed.model != section.model:
+        remark(
+            f"note: model {changed.model!r} is for this run only; set it in [{section_name}] of "
+            "dataset.toml, or the next run without --model makes everything again"
+        )
+    config = dataset.config.model_copy(update={section_name: changed})
+    return replace(dataset, config=config)

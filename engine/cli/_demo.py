@@ -1,0 +1,94 @@
+"""The demo: corpus -> dataset -> release and contact sheets, and where to look at them."""
+
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.cli._imports import ImportFlags, run_import
+from engine.cli._output import remark
+from engine.cli._runs import RunFlags, run_all
+from engine.cli._stages import StageFlags, run_stages
+
+if TYPE_CHECKING:
+    from engine.dataset import Dataset
+
+
+def make_demo(dir_path: Path, flags: StageFlags) -> None:
+    """Do everything, from rendering to contact sheets. A second call goes on where one ended.
+
+    Raises `UsageError` where the folder holds something else.
+    """
+    from engine.dataset import CONFIG_NAME, Dataset
+    from engine.demo import render_corpus
+    from engine.import_files import import_clicks
+    from engine.setup import Footage, init_dataset
+
+    _refuse_other_content(dir_path)
+    dir_path.mkdir(parents=True, exist_ok=True)
+    if not (dir_path / CONFIG_NAME).exists():
+        remark("rendering seven videos …")
+        render_corpus(dir_path)
+        init_dataset(dir_path, Footage(dir_path / "videos"), name="demo")
+    dataset = Dataset.open(dir_path)
+    run_stages(dataset, ("ingest",), flags)
+    imported = ImportFlags(dir_path, dir_path / "clicks.csv", False, False, flags.is_quiet)
+    run_import(imported, partial(import_clicks, author="demo"))
+    run_all(dataset, RunFlags(flags))
+    num_sheets = draw_sheets(dataset, is_quiet=flags.is_quiet)
+    _say_where_to_look(dataset, num_sheets)
+
+
+def _refuse_other_content(dir_path: Path) -> None:
+    from engine.errors import UsageError
+
+    if dir_path.exists() and not dir_path.is_dir():
+        raise UsageError(f"{dir_path} is a file; name a folder for the demo")
+    is_empty = not dir_path.exists() or not any(dir_path.iterdir())
+    if not is_empty and not (dir_path / "clicks.csv").is_file():
+        raise UsageError(f"{dir_path} holds something else; name a new or empty folder")
+
+
+def draw_sheets(dataset: "Dataset", *, is_quiet: bool) -> int:
+    """One page per video under `sheets/`; how many."""
+    from engine.contact_sheet import contact_sheet
+    from engine.index import Index
+    from engine.progress import Progress
+    from engine.trees import Trees
+    from schemas import Click, ScoreTrack
+
+    index = Index(dataset)
+    clicks_of: dict[str, list[Click]] = defaultdict(list)
+    for click in index.all(Click):
+        clicks_of[click.video_id].append(click)
+    nodes = [node for node in Trees(index).all() if node.video.media is not None]
+    sheets_dir = dataset.dir_path / "sheets"
+    sheets_dir.mkdir(exist_ok=True)
+    with Progress("sheets", len(nodes), is_quiet=is_quiet) as progress:
+        for node in nodes:
+            video_id = node.video.id
+            has_scores = video_id in index.lines(ScoreTrack)
+            contact_sheet(
+                node,
+                dataset.video_path(node.video),
+                sheets_dir / f"{video_id}.png",
+                score_track=index.get(ScoreTrack, video_id) if has_scores else None,
+                clicks=clicks_of[video_id],
+            )
+            progress.advance(is_reject=False)
+    return len(nodes)
+
+
+def _say_where_to_look(dataset: "Dataset", num_sheets: int) -> None:
+    dir_path = dataset.dir_path
+    release = dir_path / "releases" / dataset.config.export.name
+    print(
+        f"\nlook at\n"
+        f"  {dir_path / 'sheets'}: {num_sheets} contact sheets, one per video\n"
+        f"  {release}: the release; README.md there says what is in it\n"
+        f"  {dir_path / 'captions.jsonl'} and its neighbours: one record a line\n"
+        f"then try\n"
+        f"  cd {dir_path} && vau-data status && vau-data stats && vau-data validate\n"
+        "the texts are the embedded baseline's: they show that everything works, and are no "
+        "substitute for a real model's"
+    )

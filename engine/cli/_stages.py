@@ -1,0 +1,136 @@
+"""Runs the steps of the flow that a command names, and says what was done."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.cli._datasets import local_executor
+from engine.cli._output import counted, print_json
+
+if TYPE_CHECKING:
+    from engine.dataset import Dataset
+    from engine.flow import Step
+    from engine.runner import StageReport
+    from engine.status import Plan
+
+_MOST_ITEMS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class StageFlags:
+    """How a person asked for a run."""
+
+    limit: int | None = None
+    workers: int | None = None
+    retry_rejects: bool = False
+    max_reject_rate: float | None = None
+    is_dry_run: bool = False
+    is_json: bool = False
+    is_quiet: bool = False
+
+
+def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> None:
+    """Bring the named stages up to date, or only say what that would take."""
+    from engine.flow import FLOW
+
+    steps = [step for step in FLOW if step.name in names]
+    if flags.is_dry_run:
+        show_plans(dataset, steps, flags)
+        return
+    reports = []
+    for label, report in do_steps(dataset, steps, flags):
+        reports.append(as_row(label, report))
+        if not flags.is_json:
+            print(report_line(label, report), flush=True)
+    if flags.is_json:
+        print_json({"stages": reports})
+
+
+def do_steps(
+    dataset: "Dataset", steps: Sequence["Step"], flags: StageFlags
+) -> Iterator[tuple[str, "StageReport"]]:
+    """Run steps in order; each report under its step's label as soon as it is there."""
+    from engine.flow import run_step
+    from engine.runner import RunOptions
+    from engine.status import label_of
+
+    rate = flags.max_reject_rate
+    options = RunOptions(
+        limit=flags.limit,
+        retry_rejects=flags.retry_rejects,
+        max_reject_rate=dataset.config.run.max_reject_rate if rate is None else rate,
+        is_quiet=flags.is_quiet,
+    )
+    with local_executor(dataset, workers=flags.workers) as executor:
+        for step in steps:
+            yield label_of(step), run_step(dataset, step, executor=executor, options=options)
+
+
+def as_row(label: str, report: "StageReport") -> dict[str, Any]:
+    """A report as plain values."""
+    return {"stage": label} | {k: v for k, v in asdict(report).items() if k != "stage_name"}
+
+
+def report_line(label: str, report: "StageReport") -> str:
+    """One line: what was done, what was not, and why."""
+    parts = []
+    if report.num_done or report.num_rejected:
+        parts += [f"{report.num_done} done", f"{report.num_records} records"]
+    else:
+        parts.append("nothing to do")
+    if report.rejects:
+        parts.append(f"{report.num_rejected} rejected ({counted(report.rejects)})")
+    if report.num_settled_before:
+        parts.append(f"{report.num_settled_before} already settled")
+    if report.num_retired:
+        parts.append(f"{report.num_retired} retired")
+    parts += [f"{count} waiting for {what}" for what, count in report.waiting.items()]
+    if report.num_left:
+        parts.append(f"{report.num_left} left by --limit")
+    return f"{label}: {', '.join(parts)}; {report.seconds:.1f} s"
+
+
+def show_plans(dataset: "Dataset", steps: Sequence["Step"], flags: StageFlags) -> None:
+    """What a run would do, item by item, without doing it."""
+    from engine.status import plan_step
+
+    plans = [
+        plan_step(dataset, step, retry_rejects=flags.retry_rejects, limit=flags.limit)
+        for step in steps
+    ]
+    if flags.is_json:
+        print_json({"plans": [_plan_row(plan) for plan in plans]})
+        return
+    for plan in plans:
+        for line in plan_lines(plan):
+            print(line)
+
+
+def plan_lines(plan: "Plan") -> Iterator[str]:
+    """A line for the step, then one for each of its first items."""
+    census = plan.census
+    num_done_before = census.num_settled + census.num_rejected
+    parts = [f"would do {len(plan.reasons)}" if plan.reasons else "nothing to do"]
+    parts.append(f"{num_done_before} already settled")
+    if plan.num_to_retire:
+        parts.append(f"would retire {plan.num_to_retire}")
+    parts += [f"{count} waiting for {what}" for what, count in census.waiting.items()]
+    if plan.num_left:
+        parts.append(f"{plan.num_left} left by --limit")
+    yield f"{plan.label}: {', '.join(parts)}"
+    shown = list(plan.reasons.items())[:_MOST_ITEMS_SHOWN]
+    yield from (f"  {item_id}: {why}" for item_id, why in shown)
+    if len(plan.reasons) > len(shown):
+        yield f"  … and {len(plan.reasons) - len(shown)} more"
+
+
+def _plan_row(plan: "Plan") -> dict[str, Any]:
+    return {
+        "stage": plan.label,
+        "to_do": plan.reasons,
+        "num_settled": plan.census.num_settled,
+        "num_rejected": plan.census.num_rejected,
+        "num_to_retire": plan.num_to_retire,
+        "num_left": plan.num_left,
+        "waiting": plan.census.waiting,
+    }

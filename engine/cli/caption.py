@@ -1,0 +1,28 @@
+"""`vau-data caption`: clips -> captions."""
+
+from engine.cli import _options as opt
+
+EXAMPLE = "vau-data caption --model llava-next-video --endpoint http://localhost:8000/v1"
+
+
+def caption(
+    dataset: opt.DatasetDir = None,
+    model: opt.Model = None,
+    endpoint: opt.Endpoints = None,
+    dry_run: opt.DryRun = False,
+    limit: opt.Limit = None,
+    workers: opt.Workers = None,
+    retry_rejects: opt.RetryRejects = False,
+    max_reject_rate: opt.MaxRejectRate = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Describe each clip. Human captions win and cost nothing."""
+    from engine.cli._datasets import open_dataset, with_model
+    from engine.cli._stages import StageFlags, run_stages
+
+    flags = StageFlags(
+        limit, workers, retry_rejects, max_reject_rate, dry_run, is_json=as_json, is_quiet=quiet
+    )
+    opened = with_model(open_dataset(dataset), "caption", model=model, endpoints=endpoint)
+    run_stages(opened, ("caption",), flags)

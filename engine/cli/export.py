@@ -1,0 +1,63 @@
+"""`vau-data export`: the live dataset -> releases/<name>/."""
+
+from typing import Annotated, cast, get_args
+
+import typer
+
+from engine.cli import _options as opt
+
+EXAMPLE = "vau-data export --format hivau-single --format llava --name v1 --media"
+
+
+FORMATS = "hivau-raw|hivau-single|hivau-multi|llava"
+
+
+def export(
+    format_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar=FORMATS,
+            show_default=False,
+            help="May be given several times. Default: [export] formats.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="Of the release. Default: [export] name."),
+    ] = None,
+    media: Annotated[
+        bool, typer.Option("--media", help="Cut the file of each segment, too.")
+    ] = False,
+    allow_baseline: opt.AllowBaseline = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a release of this name.")
+    ] = False,
+    compat: Annotated[
+        bool,
+        typer.Option("--compat", help="Write `anwser` in test rows, as HIVAU-70k's own file does."),
+    ] = False,
+    dataset: opt.DatasetDir = None,
+    workers: opt.Workers = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Write a release for trainers, with a dataset card."""
+    from engine.cli._datasets import open_dataset
+    from engine.cli._exports import do_export, export_lines, export_row
+    from engine.cli._output import print_json
+    from engine.release import ExportOptions, Format
+
+    for unknown in set(format_ or ()) - set(get_args(Format)):
+        raise typer.BadParameter(f"{unknown!r} is none of {FORMATS}", param_hint="--format")
+    opened = open_dataset(dataset)
+    section = opened.config.export
+    formats = cast("tuple[Format, ...]", tuple(dict.fromkeys(format_ or section.formats)))
+    options = ExportOptions(
+        formats, name or section.name, allow_baseline, overwrite, compat, with_media=media
+    )
+    report = do_export(opened, options, workers=workers, is_quiet=quiet)
+    if as_json:
+        print_json(export_row(report))
+    else:
+        print("\n".join(export_lines(report)))

@@ -1,0 +1,23 @@
+"""`vau-data import events`: people's events, or an official interval list."""
+
+from functools import partial
+
+from engine.cli import _options as opt
+
+EXAMPLE = "vau-data import events Temporal_Anomaly_Annotation.txt"
+
+
+def import_events(
+    file: opt.AnnotationFile,
+    author: opt.Author = "import",
+    dataset: opt.DatasetDir = None,
+    dry_run: opt.DryRun = False,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Import events: JSON `{video: [[start, end], …]}` in seconds, or an official .txt list."""
+    from engine.cli._imports import ImportFlags, run_import
+    from engine.import_files import import_events
+
+    flags = ImportFlags(dataset, file, dry_run, as_json, quiet)
+    run_import(flags, partial(import_events, author=author))

@@ -1,0 +1,54 @@
+"""`vau-data init`: a folder of videos -> a dataset folder."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+EXAMPLE = "vau-data init my_dataset --videos ~/footage --labels labels.csv"
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", show_default=False, help="The folder to make.")
+    ],
+    videos: Annotated[
+        Path,
+        typer.Option(metavar="PATH", show_default=False, help="The folder of the video files."),
+    ],
+    source: Annotated[
+        Literal["folder", "ucf-crime", "xd-violence"],
+        typer.Option(help="Whose rules name the files and their labels."),
+    ] = "folder",
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            show_default=False,
+            help="Columns video,label[,split]; wins over folder and file names.",
+        ),
+    ] = None,
+    lists: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default=False,
+            help="The official list files, where they do not lie beside the videos.",
+        ),
+    ] = None,
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option(show_default=False, help="Of videos for which nothing else says one."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(show_default=False, help="Default: the folder's own name.")
+    ] = None,
+) -> None:
+    """Make a dataset folder with a commented dataset.toml."""
+    from engine.cli._output import counted
+    from engine.setup import Footage, init_dataset
+
+    footage = Footage(videos, source, labels, lists, split)
+    made = init_dataset(directory, footage, name=name)
+    print(f"{made.dir_path / 'dataset.toml'}: {made.num_videos} videos ({counted(made.labels)})")
+    print(f"next: cd {made.dir_path} && vau-data ingest")

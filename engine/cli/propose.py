@@ -1,0 +1,25 @@
+"""`vau-data propose`: clicks and scores -> events."""
+
+from engine.cli import _options as opt
+
+EXAMPLE = "vau-data propose --dry-run"
+
+
+def propose(
+    dataset: opt.DatasetDir = None,
+    dry_run: opt.DryRun = False,
+    limit: opt.Limit = None,
+    workers: opt.Workers = None,
+    retry_rejects: opt.RetryRejects = False,
+    max_reject_rate: opt.MaxRejectRate = None,
+    as_json: opt.AsJson = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Propose events from clicks and scores."""
+    from engine.cli._datasets import open_dataset
+    from engine.cli._stages import StageFlags, run_stages
+
+    flags = StageFlags(
+        limit, workers, retry_rejects, max_reject_rate, dry_run, is_json=as_json, is_quiet=quiet
+    )
+    run_stages(open_dataset(dataset), ("propose",), flags)

@@ -1,0 +1,97 @@
+"""`vau-data run`, `export` and `demo`."""
+
+from pathlib import Path
+from typing import get_args
+
+import orjson
+
+from engine.cli.export import FORMATS
+from engine.release import Format
+from tests.engine.cli.command_line import ingested, make_footage, new_dataset, vau
+
+
+def test_run_does_all_stages_in_order_and_exports(finished: Path) -> None:
+    result = vau("run", "--json", cwd=finished).json
+    assert [row["stage"] for row in result["stages"]] == [
+        "ingest",
+        "score",
+        "propose",
+        "clip",
+        "caption",
+        "summarize events",
+        "summarize videos",
+        "instruct",
+    ]
+    assert result["export"]["release"]["num_videos"] == 3
+    assert (finished / "releases" / "draft" / "README.md").is_file()
+
+
+def test_run_without_export_writes_no_release(dataset: Path) -> None:
+    outcome = vau("run", "--no-export", "--quiet", cwd=dataset)
+    assert outcome.code == 0
+    assert not (dataset / "releases").exists()
+
+
+def test_dry_run_of_everything_names_every_step(empty: Path) -> None:
+    lines = vau("run", "--dry-run", cwd=empty).out.splitlines()
+    assert len([line for line in lines if not line.startswith(" ")]) == 8
+
+
+def test_export_writes_the_formats_that_were_asked_for(done: Path) -> None:
+    flags = ("--format", "llava", "--format", "hivau-multi", "--format", "llava", "--name", "v1")
+    outcome = vau("export", *flags, "--json", cwd=done)
+    assert outcome.code == 0, outcome.err
+    release = orjson.loads((done / "releases" / "v1" / "release.json").read_bytes())
+    assert {file["format"] for file in release["files"]} == {"llava", "hivau-multi"}
+    assert outcome.json["release"] == release
+
+
+def test_export_with_media_cuts_a_file_for_every_row(done: Path) -> None:
+    outcome = vau("export", "--format", "llava", "--media", "--name", "m", cwd=done)
+    assert outcome.code == 0, outcome.err
+    release = done / "releases" / "m"
+    lines = next((release / "llava").glob("*.jsonl")).read_bytes().splitlines()
+    rows = [orjson.loads(line) for line in lines]
+    assert len(rows) == 9
+    assert [row["video"] for row in rows if not list(release.rglob(row["video"]))] == []
+
+
+def test_release_of_the_same_name_is_replaced_only_when_asked(done: Path) -> None:
+    assert vau("export", "--name", "v1", cwd=done).code == 0
+    refused = vau("export", "--name", "v1", cwd=done)
+    assert refused.code == 2
+    assert "--overwrite" in refused.err
+    assert vau("export", "--name", "v1", "--overwrite", cwd=done).code == 0
+
+
+def test_unknown_format_exits_2_and_names_the_known_ones(done: Path) -> None:
+    outcome = vau("export", "--format", "csv", cwd=done)
+    assert outcome.code == 2
+    assert FORMATS in outcome.err
+
+
+def test_formats_in_the_help_are_those_that_there_are() -> None:
+    assert tuple(FORMATS.split("|")) == get_args(Format)
+
+
+def test_export_before_anything_is_made_exits_2(dataset: Path) -> None:
+    outcome = vau("export", cwd=dataset)
+    assert outcome.code == 2
+    assert "vau-data run" in outcome.err
+
+
+def test_demo_refuses_a_folder_that_holds_something_else(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    outcome = vau("demo", tmp_path)
+    assert outcome.code == 2
+    assert "holds something else" in outcome.err
+
+
+def test_demo_that_was_cut_off_goes_on_to_its_contact_sheets(tmp_path: Path) -> None:
+    home = ingested(new_dataset(tmp_path / "demo", make_footage(tmp_path / "videos")))
+    (home / "clicks.csv").write_text("video-id,glance\na,100\n")
+    outcome = vau("demo", home, "--quiet", "--workers", 1)
+    assert outcome.code == 0, outcome.err
+    assert sorted(path.name for path in (home / "sheets").iterdir()) == ["a.png", "b.png", "c.png"]
+    assert "3 contact sheets" in outcome.out
+    assert "no substitute for a real model's" in outcome.out

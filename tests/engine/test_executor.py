@@ -1,0 +1,194 @@
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ItemError, ServiceError, UsageError
+from engine.executors.local import CHUNK_ITEMS, LocalExecutor
+from engine.runner import Outcome
+from engine.stage import Pending
+from tests.builders import pending_of
+from tests.engine.misbehaving import ComputingStage, LoadingStage
+
+
+def items(*bodies: object, group: str = "one video") -> list[Pending[object]]:
+    """Items of one video, named by their place."""
+    return [
+        pending_of(f"{place}", lambda body=body: body, group=group)  # type: ignore[misc]
+        for place, body in enumerate(bodies)
+    ]
+
+
+def outcomes(
+    executor: LocalExecutor, stage: LoadingStage | ComputingStage, work: list[Pending[object]]
+) -> dict[str, Outcome]:
+    """Item id -> what became of it; no item twice."""
+    found = list(executor.run(stage, work))
+    assert len({outcome.item_id for outcome in found}) == len(found)
+    return {outcome.item_id: outcome for outcome in found}
+
+
+def reasons(found: dict[str, Outcome]) -> dict[str, str]:
+    """Item id -> reject reason, `done` where it went well."""
+    return {
+        item_id: outcome.result.reason if isinstance(outcome.result, ItemError) else "done"
+        for item_id, outcome in sorted(found.items())
+    }
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[LocalExecutor]:
+    """Two processes of at most 1 GiB each."""
+    with LocalExecutor(workers=2, memory_bytes=1 << 30) as local:
+        yield local
+
+
+def test_items_of_one_video_are_loaded_together_up_to_a_chunk(small: LocalExecutor) -> None:
+    found = outcomes(small, LoadingStage(), items(*[None] * (CHUNK_ITEMS + 3)))
+    sizes = [outcome.result[0].text.split()[-1] for outcome in found.values()]  # type: ignore
+    assert sizes == [f"{CHUNK_ITEMS})"] * CHUNK_ITEMS + ["3)"] * 3
+
+
+def test_items_of_two_videos_are_never_loaded_together(small: LocalExecutor) -> None:
+    first, second = items(None, group="a"), [pending_of("x", group="b")]
+    found = outcomes(small, LoadingStage(), [*first, *second])
+    assert [outcome.result[0].text.split()[-1] for outcome in found.values()] == ["1)", "1)"]  # type: ignore
+
+
+def test_an_item_that_its_stage_rejects_leaves_its_neighbors_alone(small: LocalExecutor) -> None:
+    found = outcomes(small, LoadingStage(), items(None, "reject", None))
+    assert reasons(found) == {"0": "done", "1": "media_empty", "2": "done"}
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("kill", "media_unreadable"),
+        ("segfault", "media_unreadable"),
+        ("exit", "media_unreadable"),
+        ("memory", "media_unreadable"),
+        ("bad media", "media_unreadable"),
+    ],
+)
+def test_an_item_that_kills_its_process_costs_nobody_else(
+    small: LocalExecutor, word: str, reason: str
+) -> None:
+    found = outcomes(small, LoadingStage(), items(None, word, None, None))
+    assert reasons(found) == {"0": "done", "1": reason, "2": "done", "3": "done"}
+
+
+@pytest.mark.parametrize("word", ["hang", "hang in C"])
+def test_a_load_that_hangs_is_killed_at_its_deadline_and_only_it_is_rejected(
+    small: LocalExecutor, word: str
+) -> None:
+    started = time.monotonic()
+    found = outcomes(small, LoadingStage(deadline=1.5), items(None, word, None))
+    assert reasons(found) == {"0": "done", "1": "media_timeout", "2": "done"}
+    assert time.monotonic() - started < 15
+    detail = str(found["1"].result)
+    assert "longer than 2 s" in detail
+    assert "deadline_per_video_second" in detail
+
+
+@pytest.mark.expects_error_log
+def test_a_fault_of_ours_while_loading_is_internal_and_logged_as_an_error(
+    small: LocalExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = outcomes(small, LoadingStage(), items(None, "fault"))
+    assert reasons(found) == {"0": "done", "1": "internal"}
+    assert "ZeroDivisionError" in caplog.text
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.expects_error_log
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_fault_of_ours_while_computing_is_internal_and_logged_as_an_error(
+    small: LocalExecutor, caplog: pytest.LogCaptureFixture, concurrency: int
+) -> None:
+    found = outcomes(small, ComputingStage(concurrency), items(None, "fault", None))
+    assert reasons(found) == {"0": "done", "1": "internal", "2": "done"}
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_service_that_is_gone_while_loading_stops_the_run(small: LocalExecutor) -> None:
+    with pytest.raises(ServiceError, match="the disk is full"):
+        outcomes(small, LoadingStage(), items("service"))
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_what_all_items_need_being_gone_stops_the_run(
+    small: LocalExecutor, concurrency: int
+) -> None:
+    with pytest.raises(ServiceError, match="the endpoint is gone"):
+        outcomes(small, ComputingStage(concurrency), items(*["service"] * 9))
+    with pytest.raises(UsageError, match="no prompt"):
+        outcomes(small, ComputingStage(concurrency), items(*["usage"] * 9))
+
+
+def test_processes_that_were_killed_while_idle_are_replaced(small: LocalExecutor) -> None:
+    found = outcomes(small, LoadingStage(), items(None))
+    pid = int(found["0"].result[0].text.split(",")[0].strip("("))  # type: ignore
+    os.kill(pid, 9)
+    time.sleep(0.5)
+    assert reasons(outcomes(small, LoadingStage(), items(None))) == {"0": "done"}
+
+
+def test_processes_that_cannot_even_start_stop_the_run_with_a_hint() -> None:
+    with (
+        LocalExecutor(workers=2, memory_bytes=1 << 20) as starved,
+        pytest.raises(ServiceError, match="memory_gib"),
+    ):
+        outcomes(starved, LoadingStage(), items(None))
+
+
+def test_items_are_built_only_as_they_are_needed(small: LocalExecutor) -> None:
+    built: list[int] = []
+    work = (
+        pending_of(f"{number}", partial(built.append, number), group=f"{number // 4}")
+        for number in range(1000)
+    )
+    running = small.run(LoadingStage(), work)
+    next(iter(running))
+    assert len(built) < 200
+    running.close()  # type: ignore[attr-defined]
+
+
+RUN_THAT_HANGS = """
+import sys
+from pathlib import Path
+from engine.executors.local import LocalExecutor
+from tests.builders import pending_of
+from tests.engine.misbehaving import LoadingStage
+
+item = pending_of("a", lambda: Path(sys.argv[1]))
+with LocalExecutor(workers=2) as executor:
+    list(executor.run(LoadingStage(deadline=900.0), [item]))
+"""
+
+
+def test_decoding_processes_die_with_a_run_that_is_killed_even_if_they_hang(
+    tmp_path: Path,
+) -> None:
+    note = tmp_path / "pid"
+    repository = Path(__file__).parents[2]
+    run = subprocess.Popen([sys.executable, "-c", RUN_THAT_HANGS, note], cwd=repository)
+    pid = int(_eventually(lambda: note.exists() and note.read_text()))
+    assert Path(f"/proc/{pid}").exists()
+    run.kill()
+    run.wait()
+    assert _eventually(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def _eventually(look: Callable[[], object], *, seconds: float = 20.0) -> str:
+    """What `look` returns as soon as it returns something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if seen := look():
+            return str(seen)
+        time.sleep(0.02)
+    raise AssertionError(f"nothing seen within {seconds} s")
