@@ -29,6 +29,7 @@ NEEDED = (
     "orjson",
     "pandas",
     "pebble",
+    "pillow",
     "pydantic",
     "tqdm",
     "typer",

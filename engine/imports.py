@@ -107,6 +107,8 @@ class _ImportBooks:
         self.report.unfit.append(video)
         item_id = f"unfit:{source}:{video.video_id}"
         input_sha256 = digest(video.detail.encode()).hex()
+        if self._ledger.key(item_id) == bytes.fromhex(input_sha256 + _FINGERPRINT):
+            return
         reject = Reject(
             id=f"{IMPORT_LEDGER}:{item_id}",
             stage=IMPORT_LEDGER,

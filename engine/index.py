@@ -15,7 +15,7 @@ from engine.dataset import Dataset
 from engine.ledger import Ledger
 from engine.lines import newest_lines
 from engine.reviews import lay_over
-from engine.store import content_of, parse_object, parse_record, read_lines
+from engine.store import content_of, dump_line, parse_object, parse_record, read_lines
 from schemas import (
     Caption,
     Click,
@@ -160,10 +160,12 @@ class Index:
 
     def reviewed_content(self, record_type: type[Record], record_id: str, line: bytes) -> bytes:
         """`content`, for a caller who has the line at hand."""
-        if not self._reviews:
+        reviews = self.reviews(record_type, record_id) if self._reviews else ()
+        if not reviews:
             return content_of(line)
-        corrections = (review.correction for review in self.reviews(record_type, record_id))
-        return content_of(line) + b"".join(c.model_dump_json().encode() for c in corrections)
+        # The reviewed record, not the reviews: a mere "I agree" must make nothing stale.
+        path = self.dataset.record_path(record_type)
+        return content_of(dump_line(lay_over(parse_record(record_type, line, path=path), reviews)))
 
     def get(self, record_type: type[AnyRecord], record_id: str) -> AnyRecord:
         """A live record with its reviews laid over it."""

@@ -1,5 +1,6 @@
 """The exact request that a model would get about one clip, event or video; nothing is sent."""
 
+import multiprocessing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -117,7 +118,12 @@ def _load(dataset: Dataset, stage: CaptionStage, item: Item[Any]) -> Item[Any]:
     """Read the clip's frames in a process that can be killed, as a run does."""
     memory_bytes = int(dataset.config.media.memory_gib * 2**30)
     deadline_seconds = stage.deadline_seconds([item])
-    with ProcessPool(max_workers=1, initializer=worker.confine, initargs=(memory_bytes,)) as pool:
+    with ProcessPool(
+        max_workers=1,
+        initializer=worker.confine,
+        initargs=(memory_bytes,),
+        context=multiprocessing.get_context("forkserver"),
+    ) as pool:
         future = pool.schedule(worker.load_chunk, args=(stage, [item]), timeout=deadline_seconds)
         try:
             (loaded,) = future.result()

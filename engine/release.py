@@ -136,8 +136,8 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
     counts[f"videos {label}"] += 1
     counts["instructions"] += len(node.instructions)
     for instruction in node.instructions:
-        for turn in instruction.turns:
-            counts[f"{instruction.granularity} {turn.task}"] += 1
+        granularity = instruction.granularity
+        counts.update([f"{granularity} {turn.task}" for turn in instruction.turns])
 
 
 def _count_segments(index: Index, counts: Counter[str]) -> None:

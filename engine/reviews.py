@@ -3,23 +3,28 @@
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from engine.errors import UsageError
 from schemas import Record, Review
 from schemas.review import EditText, MoveBoundaries, Relabel
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
+_PARTS_OF_A_SUMMARY = ("judgement", "description", "analysis")
+
 
 def lay_over(record: AnyRecord, reviews: Sequence[Review]) -> AnyRecord:
     """The record as people corrected it, later corrections over earlier ones.
 
-    Raises `UsageError` where a correction names a field that the record does not have.
+    The whole text of a summary follows its parts, so that an edited part reaches what is made
+    of the text. Raises `UsageError` where a correction does not fit the record.
     """
     if not reviews:
         return record
     fields = record.model_dump()
     for review in reviews:
-        changes = _changes(review)
+        changes = _changes(review, fields)
         unknown = sorted(set(changes) - set(fields))
         if unknown:
             raise UsageError(
@@ -29,10 +34,17 @@ def lay_over(record: AnyRecord, reviews: Sequence[Review]) -> AnyRecord:
         fields.update(changes)
         if "is_confirmed" in fields:
             fields["is_confirmed"] = True
-    return type(record).model_validate(fields)
+    try:
+        return type(record).model_validate(fields)
+    except ValidationError as error:
+        told = ", ".join(review.id for review in reviews)
+        raise UsageError(
+            f"the reviews {told} make {record.id} impossible ({error.errors()[0]['msg']}); mend "
+            "them in reviews.jsonl"
+        ) from error
 
 
-def _changes(review: Review) -> Mapping[str, object]:
+def _changes(review: Review, fields: Mapping[str, object]) -> Mapping[str, object]:
     correction = review.correction
     if isinstance(correction, MoveBoundaries):
         return {
@@ -42,5 +54,9 @@ def _changes(review: Review) -> Mapping[str, object]:
     if isinstance(correction, Relabel):
         return {"is_anomalous": correction.is_anomalous, "categories": correction.categories}
     if isinstance(correction, EditText):
-        return {correction.field: correction.text}
+        changes: dict[str, object] = {correction.field: correction.text}
+        if correction.field in _PARTS_OF_A_SUMMARY:
+            parts = [{**fields, **changes}.get(name) for name in _PARTS_OF_A_SUMMARY]
+            changes["text"] = " ".join(str(part) for part in parts if part)
+        return changes
     return {}

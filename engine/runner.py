@@ -124,7 +124,6 @@ class RunOptions:
 
     limit: int | None = None
     retry_rejects: bool = False
-    max_reject_rate: float = 0.05
     is_quiet: bool = False
 
 
@@ -138,6 +137,8 @@ class StageReport:
     rejects: dict[str, int]
     """Reason -> how many in this run."""
     num_settled_before: int
+    """Rejects among them."""
+    num_rejected_before: int
     num_retired: int
     num_left: int
     """Not done because of `--limit`."""
@@ -169,8 +170,7 @@ def run_stage(
 ) -> StageReport:
     """Bring one stage up to date. `scope` is the prefix of the ledger's items that `join` gives.
 
-    Raises `ServiceError` when it had to stop (what is done is kept) and `TooManyRejectsError` at
-    its end when more than `max_reject_rate` of this run's items were rejected.
+    Raises `ServiceError` when it had to stop; what is done is kept.
     """
     started = time.monotonic()
     ledger = Ledger.load(dataset.ledger_path(stage.name))
@@ -184,19 +184,18 @@ def run_stage(
             books.revive(census.revived)
             with _in_use(stage, is_needed=bool(chosen)):
                 _work(stage, chosen, books=books, counts=counts, executor=executor, options=options)
-    report = StageReport(
+    return StageReport(
         stage_name=stage.name,
         num_done=counts.num_done,
         num_records=counts.num_records,
         rejects=counts.rejects,
         num_settled_before=census.num_settled + census.num_rejected,
+        num_rejected_before=census.num_rejected,
         num_retired=len(vanished),
         num_left=len(pending) - len(chosen),
         waiting=census.waiting,
         seconds=time.monotonic() - started,
     )
-    _check_reject_rate(report, options.max_reject_rate)
-    return report
 
 
 @contextmanager
@@ -241,15 +240,21 @@ def _work(
             progress.advance(is_reject=is_reject)
 
 
-def _check_reject_rate(report: StageReport, max_reject_rate: float) -> None:
-    attempted = report.num_done + report.num_rejected
-    if attempted and report.num_rejected / attempted > max_reject_rate:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(report.rejects.items()))
-        raise TooManyRejectsError(
-            f"{report.stage_name}: {report.num_rejected} of {attempted} items were rejected "
-            f"({reasons}), more than --max-reject-rate {max_reject_rate:.0%}. `vau-data rejects` "
-            "lists them; after mending, run again with --retry-rejects"
-        )
+def check_reject_rate(report: StageReport, max_reject_rate: float) -> None:
+    """Raises `TooManyRejectsError` when a larger share of the stage's items is rejected.
+
+    Counts items rejected in earlier runs too: a re-run with nothing to do is no better.
+    """
+    num_rejected = report.num_rejected + report.num_rejected_before
+    num_items = report.num_done + report.num_rejected + report.num_settled_before
+    if num_rejected <= max_reject_rate * num_items:
+        return
+    now = ", ".join(f"{count} {reason}" for reason, count in sorted(report.rejects.items()))
+    raise TooManyRejectsError(
+        f"{report.stage_name}: {num_rejected} of {num_items} items are rejected"
+        f"{f' (now: {now})' if now else ''}, more than --max-reject-rate {max_reject_rate:.0%}. "
+        "`vau-data rejects` lists them; after mending, run again with --retry-rejects"
+    )
 
 
 class _Books:

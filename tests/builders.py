@@ -2,7 +2,7 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -41,7 +41,7 @@ from tests.videos import constant_rate
 VIDEO_ID = "Abuse001_x264"
 HUMAN = Provenance(made_by="human", name="tester")
 BASELINE = Provenance(made_by="model", name="baseline/captioner-1")
-QUIET = RunOptions(is_quiet=True, max_reject_rate=1.0)
+QUIET = RunOptions(is_quiet=True)
 
 
 def a_media(**changes: Any) -> Media:
@@ -342,21 +342,6 @@ def live(dataset: Dataset) -> dict[str, dict[str, bytes]]:
         dataset.record_path(record_type).name: dict(index.lines(record_type))
         for record_type in LEDGERS
     }
-
-
-def changed(
-    before: Mapping[str, Mapping[str, bytes]], after: Mapping[str, Mapping[str, bytes]]
-) -> dict[str, set[str]]:
-    """File -> ids that came, went or say something else; files without any left out."""
-    found = {
-        name: {
-            id_
-            for id_ in before[name].keys() | after[name].keys()
-            if before[name].get(id_) != after[name].get(id_)
-        }
-        for name in before
-    }
-    return {name: ids for name, ids in found.items() if ids}
 
 
 def pending_of(id: str, build: Callable[[], Any] = dict, *, group: str = "") -> Pending[Any]:

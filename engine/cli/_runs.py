@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.cli._exports import do_export, export_lines, export_row
-from engine.cli._output import print_json
-from engine.cli._stages import StageFlags, as_row, do_steps, report_line, show_plans
+from engine.cli._stages import StageFlags, do_steps, reporting, show_plans
 
 if TYPE_CHECKING:
     from engine.dataset import Dataset
@@ -25,22 +24,17 @@ def run_all(dataset: "Dataset", flags: RunFlags) -> None:
     from engine.flow import FLOW
     from engine.release import ExportOptions
 
-    is_json = flags.stages.is_json
     if flags.stages.is_dry_run:
         show_plans(dataset, FLOW, flags.stages)
         return
-    rows = []
-    for label, report in do_steps(dataset, FLOW, flags.stages):
-        rows.append(as_row(label, report))
-        if not is_json:
-            print(report_line(label, report), flush=True)
-    result: dict[str, object] = {"stages": rows}
-    if flags.is_exporting:
+    with reporting(dataset, flags.stages) as reports:
+        for label, report in do_steps(dataset, FLOW, flags.stages):
+            reports.add(label, report)
+        if not flags.is_exporting:
+            return
         section = dataset.config.export
         options = ExportOptions(section.formats, section.name, allow_baseline=flags.allow_baseline)
         exported = do_export(dataset, options, workers=None, is_quiet=flags.stages.is_quiet)
-        result["export"] = export_row(exported)
-        if not is_json:
+        reports.rows["export"] = export_row(exported)
+        if not flags.stages.is_json:
             print("\n".join(export_lines(exported)))
-    if is_json:
-        print_json(result)

@@ -1,7 +1,8 @@
 """Runs the steps of the flow that a command names, and says what was done."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine.cli._datasets import local_executor
@@ -9,6 +10,7 @@ from engine.cli._output import counted, print_json
 
 if TYPE_CHECKING:
     from engine.dataset import Dataset
+    from engine.errors import TooManyRejectsError
     from engine.flow import Step
     from engine.runner import StageReport
     from engine.status import Plan
@@ -37,13 +39,56 @@ def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> N
     if flags.is_dry_run:
         show_plans(dataset, steps, flags)
         return
-    reports = []
-    for label, report in do_steps(dataset, steps, flags):
-        reports.append(as_row(label, report))
-        if not flags.is_json:
+    with reporting(dataset, flags) as reports:
+        for label, report in do_steps(dataset, steps, flags):
+            reports.add(label, report)
+
+
+@dataclass
+class Reports:
+    """What steps did, said as they end; too many rejects become an error after all is said."""
+
+    max_reject_rate: float
+    is_json: bool
+    rows: dict[str, Any] = field(default_factory=lambda: {"stages": []})
+    _errors: list["TooManyRejectsError"] = field(default_factory=list)
+
+    def add(self, label: str, report: "StageReport") -> None:
+        """Say what a step did. Raises `TooManyRejectsError` where going on would be a waste."""
+        from engine.errors import TooManyRejectsError
+        from engine.runner import check_reject_rate
+
+        self.rows["stages"].append(as_row(label, report))
+        if not self.is_json:
             print(report_line(label, report), flush=True)
-    if flags.is_json:
-        print_json({"stages": reports})
+        try:
+            check_reject_rate(report, self.max_reject_rate)
+        except TooManyRejectsError as error:
+            if label not in _GOES_ON_WITHOUT:
+                raise
+            self._errors.append(error)
+
+    def raise_errors(self) -> None:
+        """Raises the first `TooManyRejectsError` that did not stop the run."""
+        for error in self._errors:
+            raise error
+
+
+_GOES_ON_WITHOUT = ("ingest", "score")
+"""Files that cannot be read will not mend themselves; the rest is worth going on with."""
+
+
+@contextmanager
+def reporting(dataset: "Dataset", flags: StageFlags) -> Iterator[Reports]:
+    """Reports whose JSON is printed whatever ends the run, so that no count is lost."""
+    rate = flags.max_reject_rate
+    reports = Reports(dataset.config.run.max_reject_rate if rate is None else rate, flags.is_json)
+    try:
+        yield reports
+        reports.raise_errors()
+    finally:
+        if flags.is_json:
+            print_json(reports.rows)
 
 
 def do_steps(
@@ -54,12 +99,8 @@ def do_steps(
     from engine.runner import RunOptions
     from engine.status import label_of
 
-    rate = flags.max_reject_rate
     options = RunOptions(
-        limit=flags.limit,
-        retry_rejects=flags.retry_rejects,
-        max_reject_rate=dataset.config.run.max_reject_rate if rate is None else rate,
-        is_quiet=flags.is_quiet,
+        limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )
     with local_executor(dataset, workers=flags.workers) as executor:
         for step in steps:

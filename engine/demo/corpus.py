@@ -3,15 +3,14 @@
 import csv
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from engine.demo import abnormal, normal
 from engine.demo.encode import write_mp4
 from engine.demo.film import Film, render
-
-NUM_RENDERERS = 2
-"""Films rendered at a time; each has its own random numbers, so order does not matter."""
 
 
 def all_films() -> tuple[Film, ...]:
@@ -33,11 +32,15 @@ def render_corpus(target_dir: Path) -> None:
     Files of the same names are replaced. The bytes are the same on every run of one machine.
     """
     films = all_films()
-    with ThreadPoolExecutor(NUM_RENDERERS) as pool:
-        for done in [pool.submit(render_film, film, target_dir) for film in films]:
-            done.result()
+    with ProcessPoolExecutor(mp_context=get_context("forkserver")) as pool:
+        list(pool.map(partial(_render_number, target_dir), range(len(films))))
     _write_clicks(target_dir / "clicks.csv", films)
     _write_truth(target_dir / "events.json", films)
+
+
+def _render_number(target_dir: Path, number: int) -> None:
+    """One film of the corpus; each has its own random numbers, so order does not matter."""
+    render_film(all_films()[number], target_dir)
 
 
 def render_film(film: Film, target_dir: Path) -> Path:

@@ -56,15 +56,20 @@ class _FileSet:
     tail: bytes = b""
     _files: dict[str, _File] = field(default_factory=dict)
 
-    def add(self, name: str, row: bytes) -> None:
+    def add(self, name: str, rows: Sequence[bytes]) -> None:
+        """Rows of one video; many at once, since each call costs as much as a row."""
+        if not rows:
+            return
         file = self._files.get(name)
         if file is None:
             path = self.dir_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             file = self._files[name] = _File(path, path.open("wb", buffering=_BUFFER_BYTES))
             file.write(self.head)
-        file.write(self.separator + row if file.num_rows else row)
-        file.num_rows += 1
+        elif self.separator:
+            file.write(self.separator)
+        file.write(self.separator.join(rows))
+        file.num_rows += len(rows)
 
     def num_rows(self, name: str) -> int:
         return self._files[name].num_rows if name in self._files else 0
@@ -148,36 +153,37 @@ def _write_raw(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) ->
     if entry is not None:
         prefix = SOURCE_PREFIXES.get(node.video.source, node.video.source)
         name = f"hivau-raw/{prefix}_database_{split_of(node.video)}.json"
-        files.add(name, orjson.dumps(node.video.id) + b":" + orjson.dumps(entry))
+        files.add(name, [orjson.dumps(node.video.id) + b":" + orjson.dumps(entry)])
 
 
 def _single_writer(*, compat: bool) -> WriteVideo:
     def write(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
         name = f"hivau-single/merge_instruction_{split_of(node.video)}.jsonl"
         is_test = node.video.split == "test"
+        first_id, rows = files.num_rows(name), list[bytes]()
         for instruction in in_release_order(kept):
-            start_id = files.num_rows(name)
-            rows = (
+            start_id = first_id + len(rows)
+            made = (
                 held_out_rows(node.video, instruction, start_id=start_id, compat=compat)
                 if is_test
                 else train_rows(node.video, instruction, start_id=start_id)
             )
-            for row in rows:
-                files.add(name, _line(row))
+            rows.extend([_line(row) for row in made])
+        files.add(name, rows)
 
     return write
 
 
 def _write_multi(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
     name = f"hivau-multi/instruction_{split_of(node.video)}.jsonl"
-    for instruction in in_release_order(kept):
-        files.add(name, _line(multi_row(node.video, instruction)))
+    rows = (multi_row(node.video, instruction) for instruction in in_release_order(kept))
+    files.add(name, [_line(row) for row in rows])
 
 
 def _write_llava(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
     name = f"llava/llava_{split_of(node.video)}.jsonl"
-    for instruction in in_release_order(kept):
-        files.add(name, _line(llava_row(node.video, instruction)))
+    rows = (llava_row(node.video, instruction) for instruction in in_release_order(kept))
+    files.add(name, [_line(row) for row in rows])
 
 
 def _line(row: object) -> bytes:

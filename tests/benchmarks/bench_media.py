@@ -15,11 +15,11 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -38,20 +38,18 @@ FIVE_MINUTES = Coding(width_px=320, height_px=240, gop=250, num_b_frames=3, pres
 Interval = tuple[float, float]
 
 
-def main() -> None:
-    """Measure everything and print one JSON object."""
+def measure() -> dict[str, Any]:
+    """All figures."""
     with tempfile.TemporaryDirectory() as folder:
         synthetic = constant_rate(
             Path(folder) / "five_minutes.mp4", num_frames=7500, coding=FIVE_MINUTES
         )
         real = sorted(REAL_VIDEOS.iterdir()) if REAL_VIDEOS.is_dir() else []
-        found: dict[str, object] = {
+        return {
             "machine": {"av": av.__version__, "cores": _num_cores()},
             "frames": {path.name: bench_frames(path) for path in [synthetic, *real]},
             "cut": bench_cut(synthetic, Path(folder)),
         }
-    json.dump(found, sys.stdout, indent=1)
-    sys.stdout.write("\n")
 
 
 def bench_frames(path: Path) -> dict[str, float]:
@@ -182,4 +180,4 @@ def _num_cores() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps(measure(), indent=1))

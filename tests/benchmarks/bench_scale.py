@@ -35,9 +35,7 @@ def build_and_export(dir_path: Path) -> None:
     """What `vau-data build-instructions` and `vau-data export` do."""
     dataset = Dataset.open(dir_path)
     with LocalExecutor() as executor:
-        run_step(
-            dataset, STEP_OF["instruct"], executor=executor, options=RunOptions(is_quiet=True)
-        )
+        run_step(dataset, STEP_OF["instruct"], executor=executor, options=RunOptions(is_quiet=True))
     export(dataset, ExportOptions(formats=("hivau-raw", "hivau-single"), name="draft"))
 
 

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from engine.dataset import Dataset
 from engine.flow import FLOW, look_at
@@ -17,6 +19,8 @@ from engine.ledger import LedgerLine
 from engine.stage import fingerprint_of
 from engine.store import dump_line
 from schemas import Clip, Event, Media, Provenance, Record, Video
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 NUM_ITEMS = 1_000_000
 CLIPS_PER_EVENT, EVENTS_PER_VIDEO = 5, 2
@@ -57,7 +61,9 @@ def write_settled(dir_path: Path, num_clips: int) -> None:
             ledger.write(line.dump())
 
 
-def _grouped(records, parent_of):  # type: ignore[no-untyped-def]
+def _grouped(
+    records: Sequence[AnyRecord], parent_of: Callable[[AnyRecord], str]
+) -> dict[str, list[Record]]:
     grouped: dict[str, list[Record]] = {}
     for record in records:
         grouped.setdefault(parent_of(record), []).append(record)

@@ -12,10 +12,10 @@ from schemas import Caption, Clip, Event, Provenance, Record, Summary, Video
 HIVAU_VIDEOS, HIVAU_EVENTS, HIVAU_CLIPS = 5_443, 11_076, 55_806
 """Holmes-VAU's paper, section 3.2."""
 
-_WORDS = (
+_SENTENCE = (
     "the man in a dark coat walks past two parked cars while a woman with an umbrella waits near "
     "the door of the shop and suddenly several people start to run towards the crossing"
-).split()
+)
 _CAPTION_WORDS, _EVENT_WORDS, _VIDEO_WORDS = 14, 54, 84
 """Means of the published test annotations."""
 _PROVENANCE = Provenance(made_by="model", name="synthetic")
@@ -118,4 +118,4 @@ def _summary(rng: random.Random, video: Video, segment_id: str, *, num_words: in
 
 
 def _text(rng: random.Random, num_words: int) -> str:
-    return " ".join(rng.choices(_WORDS, k=num_words)) + "."
+    return " ".join(rng.choices(_SENTENCE.split(), k=num_words)) + "."

@@ -11,7 +11,15 @@ from engine.errors import ServiceError, TooManyRejectsError, UsageError
 from engine.executors.local import LocalExecutor
 from engine.index import Index
 from engine.ledger import Ledger
-from engine.runner import Census, Executor, RunOptions, StageReport, run_stage, take_census
+from engine.runner import (
+    Census,
+    Executor,
+    RunOptions,
+    StageReport,
+    check_reject_rate,
+    run_stage,
+    take_census,
+)
 from engine.stage import Pending, digest, fingerprint_of
 from engine.store import parse_record, read_lines
 from schemas import Caption, Reject
@@ -193,7 +201,7 @@ def test_a_reject_is_settled_until_somebody_asks_to_retry(tmp_path: Path) -> Non
     run(dataset, join)
     again = run(dataset, join)
     assert (again.num_done, again.num_rejected, again.num_settled_before) == (0, 0, 2)
-    retried = run(dataset, join, options=RunOptions(retry_rejects=True, max_reject_rate=1.0))
+    retried = run(dataset, join, options=RunOptions(retry_rejects=True))
     assert (retried.num_done, retried.num_rejected) == (0, 1)
 
 
@@ -213,10 +221,10 @@ def test_an_item_that_is_rejected_anew_loses_its_old_records(tmp_path: Path) -> 
 
 def test_too_many_rejects_end_the_run_with_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     dataset = a_dataset(tmp_path)
-    options = RunOptions(max_reject_rate=0.25, is_quiet=True)
     join = join_of({"a": "Dog", "b": "reject", "c": "reject", "d": "Cat"})
+    report = run(dataset, join)
     with pytest.raises(TooManyRejectsError, match=r"2 of 4 items.*2 reply_empty.*25%") as caught:
-        run(dataset, join, options=options)
+        check_reject_rate(report, 0.25)
     assert "--retry-rejects" in str(caught.value)
     assert caught.value.exit_code == 4
     assert set(captions(dataset)) == {"a", "d"}, "what was done is kept"
@@ -224,11 +232,17 @@ def test_too_many_rejects_end_the_run_with_an_error_that_says_what_to_do(tmp_pat
 
 def test_as_many_rejects_as_are_allowed_are_no_error(tmp_path: Path) -> None:
     dataset = a_dataset(tmp_path)
-    options = RunOptions(max_reject_rate=0.25, is_quiet=True)
-    report = run(
-        dataset, join_of({"a": "Dog", "b": "reject", "c": "Cow", "d": "Cat"}), options=options
-    )
+    report = run(dataset, join_of({"a": "Dog", "b": "reject", "c": "Cow", "d": "Cat"}))
+    check_reject_rate(report, 0.25)
     assert report.num_rejected == 1
+
+
+def test_a_re_run_with_nothing_to_do_is_no_better_while_the_rejects_stand(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path)
+    join = join_of({"a": "Dog", "b": "reject"})
+    run(dataset, join)
+    with pytest.raises(TooManyRejectsError, match="1 of 2 items are rejected, more"):
+        check_reject_rate(run(dataset, join), 0.25)
 
 
 @pytest.mark.parametrize("word", ["service", "usage", "interrupt"])

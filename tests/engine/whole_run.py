@@ -35,7 +35,8 @@ def main(dir_path: Path, *, is_scripted: bool) -> None:
     with LocalExecutor(workers=2) as executor:
         for step in flow:
             run_step(dataset, step, executor=executor, options=RunOptions(is_quiet=True))
-    export(dataset, ExportOptions(dataset.config.export.formats, dataset.config.export.name))
+    section = dataset.config.export
+    export(dataset, ExportOptions(section.formats, section.name, allow_baseline=is_scripted))
 
 
 def scripted_caption(config: "Config") -> "Stage[Any]":

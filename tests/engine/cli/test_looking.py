@@ -1,11 +1,14 @@
 """The commands that only look: status, show, rejects, validate, stats, prompts, doctor."""
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from engine.dataset import Dataset
+from engine.doctor import NEEDED
 from schemas.review import Discard, EditText
 from tests.builders import a_review, add_review
 from tests.engine.cli.command_line import REPOSITORY, edit_config, vau
@@ -264,6 +267,12 @@ def test_doctor_finds_this_installation_well(finished: Path) -> None:
     assert checks["dataset"]["found"] == str(finished)
     assert {"h264 decoder", "hevc decoder", "libx264 encoder", "own packages"} <= checks.keys()
     assert all(check["level"] != "missing" for check in checks.values())
+
+
+def test_doctor_looks_for_every_package_that_the_project_depends_on() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[ <>=;]", line)[0] for line in project["dependencies"]}
+    assert set(NEEDED) == wanted - {"decord"}  # decord exists for one kind of processor only
 
 
 def test_doctor_outside_a_dataset_warns_only(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_rejected_share_above_the_limit_exits_4_but_keeps_the_rest(tmp_path: Pat
     home = new_dataset(tmp_path / "ds", footage)
     outcome = vau("ingest", cwd=home)
     assert outcome.code == 4
-    assert "1 of 4 items were rejected (1 media_unreadable)" in outcome.err
+    assert "1 of 4 items are rejected (now: 1 media_unreadable)" in outcome.err
     assert "3 already settled" not in vau("ingest", cwd=home).out
     assert "4 already settled" in vau("ingest", cwd=home).out
 

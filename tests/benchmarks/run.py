@@ -1,0 +1,122 @@
+"""Run all benchmarks and write `tests/benchmarks/README.md`, with machine and date.
+
+Run: `make bench`. Every figure is a ratio against a peer or a limit measured in the same run;
+seconds stand beside it to judge by, not to compare with another machine's.
+"""
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tests.benchmarks import bench_media, bench_scale, bench_start
+
+README_PATH = Path(__file__).parent / "README.md"
+_HELP_REPEATS = 7
+
+_INTRODUCTION = """# benchmarks
+
+Written by `make bench` on {date}: {machine}. Ratios are taken within one run, sides in turn,
+medians; the machine is shared, so seconds move by a factor of two between runs.
+
+Beside these: `fit_click_extent.py` refits the click rule (figures in `engine/PROPOSALS.md`);
+`motion_quality.py` measures the motion score (figures in `engine/models/README.md`).
+"""
+
+
+def main() -> None:
+    """Measure and write down."""
+    parts = [
+        _INTRODUCTION.format(date=_today(), machine=_machine()),
+        _scale(bench_scale.main()),
+        _start(bench_start.main()),
+        _media(bench_media.measure()),
+        _help(),
+    ]
+    README_PATH.write_text("\n".join(parts), encoding="utf-8")
+    print(README_PATH.read_text(encoding="utf-8"))
+
+
+def _scale(found: dict[str, dict[str, float]]) -> str:
+    rows = [
+        (
+            f"{run['scale']:g}",
+            f"{run['ratio']:.1f}",
+            f"{run['seconds']:.1f}",
+            f"{run['limit_seconds']:.2f}",
+            f"{run['peak_mb']:.0f}",
+        )
+        for run in found.values()
+    ]
+    return (
+        "## build-instructions + export (hivau-raw, hivau-single)\n\n"
+        "Against parsing the same inputs and writing the same outputs with orjson alone. Wanted: "
+        "within 5 times (aim 3), under 600 MB at HIVAU-70k's size, linear to ten times it.\n\n"
+        + _table(("times HIVAU-70k", "ratio", "seconds", "orjson alone", "peak MB"), rows)
+    )
+
+
+def _start(found: dict[str, float]) -> str:
+    row = (f"{found['num_settled']:,}", f"{found['seconds']:.1f}", f"{found['peak_mb']:.0f}")
+    return "## Starting with nothing to do\n\nWanted: under 10 s and under 1,000 MB.\n\n" + _table(
+        ("settled clips", "seconds", "peak MB"), [row]
+    )
+
+
+def _media(found: dict[str, Any]) -> str:
+    rows = [
+        (name, f"{run['ratio']:.2f}", str(run["num_clips"]), f"{run['plain_seconds']:.2f}")
+        for name, run in found["frames"].items()
+    ]
+    cut = found["cut"]
+    lines = "skipped: " + cut["skipped"] if "skipped" in cut else _cut_line(cut)
+    return (
+        "## Frames for captioning\n\nAgainst plain decoding of the stretches they lie in. "
+        "Wanted: within 1.25.\n\n"
+        + _table(("video", "ratio", "clips", "plain seconds"), rows)
+        + f"\n## Cutting clips\n\nAgainst one ffmpeg call per clip. Wanted: 3 times.\n\n{lines}\n"
+    )
+
+
+def _cut_line(cut: dict[str, Any]) -> str:
+    return (
+        f"{cut['times_faster']:.1f} times faster; {cut['num_clips_of_equal_frames']} of "
+        f"{cut['num_clips']} clips hold equal frames."
+    )
+
+
+def _help() -> str:
+    seconds = []
+    for _ in range(_HELP_REPEATS):
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "engine.cli.main", "--help"]
+        subprocess.run(command, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    return (
+        "## `vau-data --help`\n\n"
+        f"{median(seconds):.2f} s, median of {_HELP_REPEATS}. Wanted: under 0.5 s.\n"
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = tuple(head)
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ItemError, MediaError
+from engine.media.frames import Frame
+from engine.models.chat import CaptionReply, CaptionRequest
+from engine.stage import Item
+from engine.stages.caption import CaptionItem, CaptionStage
+from schemas import Caption, Usage
+from tests.builders import HUMAN, a_clip, a_human_caption
+from tests.engine.stages.examples import CLIP_ID, a_caption_item, a_file
+from tests.fakes import ScriptedCaptioner
+from tests.videos import read_index
+
+
+def words(request: CaptionRequest) -> CaptionReply:
+    """The ordinals of the frames that were shown."""
+    assert isinstance(request.prepared, tuple)
+    seen = [read_index(frame.image) for frame in request.prepared if isinstance(frame, Frame)]
+    usage = Usage(prompt_tokens=3, output_tokens=len(seen), seconds=0.5)
+    return CaptionReply(request.id, " ".join(map(str, seen)), usage)
+
+
+def another_id(request: CaptionRequest) -> CaptionReply:
+    return CaptionReply("Fighting002_E0C0", "A dog barks.", None)
+
+
+def a_stage(captioner: ScriptedCaptioner | None = None) -> CaptionStage:
+    return CaptionStage(
+        captioner=captioner or ScriptedCaptioner(words),
+        prompt="caption_clip",
+        decoder="pyav",
+        base_deadline_seconds=10.0,
+        deadline_per_video_second=0.1,
+    )
+
+
+def caption(stage: CaptionStage, item: Item[CaptionItem]) -> Caption:
+    [loaded] = stage.load([item])
+    assert isinstance(loaded, Item)
+    [record] = stage.process(loaded)
+    assert isinstance(record, Caption)
+    return record
+
+
+def test_the_captioner_sees_frames_of_its_clip_in_order(tmp_path: Path) -> None:
+    made = caption(a_stage(), Item(CLIP_ID, a_caption_item(a_file(tmp_path))))
+    assert made.id == CLIP_ID
+    assert [int(word) for word in made.text.split()] == [18, 31, 43, 56]
+    assert made.usage == Usage(prompt_tokens=3, output_tokens=4, seconds=0.5)
+    assert made.provenance.name == "openai/scripted"
+
+
+def test_a_clip_shorter_than_a_frame_shows_the_one_frame_on_screen_once(tmp_path: Path) -> None:
+    clip = a_clip(start_seconds=1.001, end_seconds=1.009)
+    made = caption(a_stage(), Item(CLIP_ID, a_caption_item(a_file(tmp_path), clip=clip)))
+    assert made.text == "25"
+
+
+def test_a_persons_words_win_and_nothing_is_decoded_or_asked() -> None:
+    human = a_human_caption(text="A man in red shouts.")
+    item = a_caption_item(Path("gone.mp4"), human_caption=human, video_path=None)
+    made = caption(a_stage(ScriptedCaptioner(another_id)), Item(CLIP_ID, item))
+    assert (made.text, made.provenance, made.usage) == ("A man in red shouts.", HUMAN, None)
+
+
+def test_a_reply_about_another_clip_is_refused(tmp_path: Path) -> None:
+    item = Item(CLIP_ID, a_caption_item(a_file(tmp_path)))
+    with pytest.raises(ItemError, match="answered about Fighting002_E0C0") as caught:
+        caption(a_stage(ScriptedCaptioner(another_id)), item)
+    assert caught.value.reason == "id_mismatch"
+
+
+def test_clips_of_one_video_get_their_own_frames_in_whatever_order_they_come(
+    tmp_path: Path,
+) -> None:
+    path, stage = a_file(tmp_path), a_stage()
+    late = a_clip(f"{CLIP_ID[:-1]}1", start_seconds=2.0, end_seconds=2.16)
+    early = a_clip(CLIP_ID, start_seconds=0.0, end_seconds=0.16)
+    items = [Item(clip.id, a_caption_item(path, clip=clip)) for clip in (late, early)]
+    found = {item.id: item for item in stage.load(items) if isinstance(item, Item)}
+    texts = {id_: next(iter(stage.process(item))) for id_, item in found.items()}
+    assert [texts[clip.id].text for clip in (early, late)] == ["0 1 2 3", "50 51 52 53"]  # type: ignore[attr-defined]
+
+
+def test_a_file_that_cannot_be_read_is_a_media_error(tmp_path: Path) -> None:
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(b"no video")
+    with pytest.raises(MediaError) as caught:
+        list(a_stage().load([Item(CLIP_ID, a_caption_item(path))]))
+    assert caught.value.reason == "media_unreadable"
