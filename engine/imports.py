@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from engine.dataset import Dataset
 from engine.index import IMPORT_LEDGER, WORDS, Index
-from engine.ledger import LedgerLine
+from engine.ledger import LedgerLine, settled_key
 from engine.sources.imported import ImportedVideo, UnfitVideo
 from engine.stage import digest
 from engine.store import JsonlWriter, content_of, dump_line
@@ -43,7 +43,7 @@ def write_imported(
             if isinstance(video, UnfitVideo):
                 books.reject(source, video)
             else:
-                books.enter(video)
+                books.enter(source, video)
     return books.report
 
 
@@ -63,8 +63,9 @@ class _ImportBooks:
         if error is None:
             self._write_down()
 
-    def enter(self, video: ImportedVideo) -> None:
-        """Note all that one file says of one video."""
+    def enter(self, source: str, video: ImportedVideo) -> None:
+        """Note all that one file says of one video; that it once was unfit no longer counts."""
+        self._retire(_unfit_id(source, video.video_id))
         by_type: dict[type[Record], list[Record]] = defaultdict(list)
         for record in video.records:
             by_type[type(record)].append(record)
@@ -105,8 +106,10 @@ class _ImportBooks:
     def reject(self, source: str, video: UnfitVideo) -> None:
         """Note a video whose entry contradicts itself."""
         self.report.unfit.append(video)
-        item_id = f"unfit:{source}:{video.video_id}"
+        item_id = _unfit_id(source, video.video_id)
         input_sha256 = digest(video.detail.encode()).hex()
+        if self._ledger.key(item_id) == settled_key(input_sha256, _FINGERPRINT):
+            return
         if self._ledger.key(item_id) == bytes.fromhex(input_sha256 + _FINGERPRINT):
             return
         reject = Reject(
@@ -140,3 +143,7 @@ class _ImportBooks:
 
 def _item_id(record_type: type[Record], video_id: str) -> str:
     return f"{WORDS[record_type]}:{video_id}"
+
+
+def _unfit_id(source: str, video_id: str) -> str:
+    return f"unfit:{source}:{video_id}"

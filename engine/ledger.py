@@ -5,6 +5,7 @@ newer line that does not list them retires them.
 """
 
 import re
+from binascii import unhexlify
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from engine.errors import UsageError
-from engine.store import parse_object, read_lines
+from engine.store import parse_object, read_blocks, read_lines
 
 
 class LedgerLine(NamedTuple):
@@ -58,41 +59,44 @@ class Ledger:
     def load(cls, path: Path) -> "Ledger":
         """Read a ledger; an absent file is an empty one."""
         ledger = cls()
-        for line in read_lines(path):
-            parts = parse_object(line, path=path)
-            try:
-                ledger._take(parts)
-            except KeyError as error:
-                raise UsageError(_incomplete(parts, error, path)) from error
+        for lines in read_blocks(path):
+            ledger._take(lines, path)
         return ledger
 
-    def _take(self, parts: Mapping[str, Any]) -> None:
-        """Apply a line; the usual kind, of which there may be a million, without detours."""
-        item_id = parts["id"]
-        is_usual = len(parts) == _NUM_USUAL_PARTS and parts["records"] == [item_id]
-        if is_usual and item_id not in self._other_records and item_id not in self._retired:
-            self._rejects.pop(item_id, None)
-            self._keys[item_id] = settled_key(parts["input_sha256"], parts["fingerprint"])
-        else:
-            self.apply(_line_of(parts))
+    def _take(self, lines: list[bytes], path: Path) -> None:
+        has_particulars = bool(self._other_records or self._rejects or self._retired)
+        usual = None if has_particulars else _usual_outcomes(lines)
+        if usual is not None:
+            self._keys.update(usual)
+            return
+        for line in lines:
+            parts = parse_object(line, path=path)
+            try:
+                self.apply(_line_of(parts))
+            except KeyError as error:
+                raise UsageError(_incomplete(parts, error, path)) from error
 
     def apply(self, line: LedgerLine) -> None:
         """Take a newer line into account."""
         item_id = line.item_id
-        if line.is_retired and item_id in self._keys:
-            self._retired[item_id] = self._line(item_id)
-        else:
-            self._retired.pop(item_id, None)
-        self._other_records.pop(item_id, None)
-        self._rejects.pop(item_id, None)
+        last = self._line(item_id) if item_id in self._keys else None
+        self._forget(item_id)
         if line.is_retired:
             self._keys.pop(item_id, None)
+            if last is not None:
+                self._retired[item_id] = last
             return
         self._keys[item_id] = settled_key(line.input_sha256, line.fingerprint)
         if line.record_ids != (item_id,):
             self._other_records[item_id] = line.record_ids
         if line.reject is not None:
             self._rejects[item_id] = line.reject
+
+    def _forget(self, item_id: str) -> None:
+        """All that was particular about an item; most have nothing."""
+        for particulars in (self._other_records, self._rejects, self._retired):
+            if particulars:
+                particulars.pop(item_id, None)
 
     def _line(self, item_id: str) -> LedgerLine:
         key = self._keys[item_id]
@@ -146,8 +150,25 @@ def settled_key(input_sha256: str, fingerprint: str) -> bytes:
     return bytes.fromhex(input_sha256 + fingerprint)
 
 
-_NUM_USUAL_PARTS = 4
-"""An outcome that is neither a reject nor a retirement has so many parts."""
+_USUAL_OUTCOME = re.compile(
+    rb'^\{"id":"([^"\\\n]+)","input_sha256":"(.{64})","fingerprint":"(.{16})",'
+    rb'"records":\["\1"\]\}$',
+    re.MULTILINE,
+)
+
+
+def _usual_outcomes(lines: list[bytes]) -> Iterator[tuple[str, bytes]] | None:
+    """Ids and keys of lines that all say: one record, under the item's own id. Else None.
+
+    A million such lines are read at every start of a large run; parsing them one by one takes
+    three times as long.
+    """
+    found = _USUAL_OUTCOME.findall(b"\n".join(lines))
+    if len(found) != len(lines):
+        return None
+    ids, inputs, fingerprints = zip(*found, strict=True) if found else ((), (), ())
+    keys = map(unhexlify, map(bytes.__add__, inputs, fingerprints))
+    return zip(map(bytes.decode, ids), keys, strict=True)
 
 
 def _line_of(parts: Mapping[str, Any]) -> LedgerLine:

@@ -3,15 +3,19 @@
 import os
 import weakref
 from collections.abc import Collection, ItemsView, Iterator, Mapping
+from itertools import accumulate
 from pathlib import Path
+from typing import TypeVar, cast
 
-from engine.store import id_of, read_lines
+from engine.store import ids_of, read_blocks
 
 IN_MEMORY_BYTES = 64 << 20
 """Files up to this size are held; of larger ones only positions, a third of the memory."""
 
-_LENGTH_BITS = 28
 _BLOCK_BYTES = 1 << 20
+_USUAL_BYTES = 1 << 10
+
+Value = TypeVar("Value")
 
 
 class LinesByPosition(Mapping[str, bytes]):
@@ -23,8 +27,7 @@ class LinesByPosition(Mapping[str, bytes]):
         weakref.finalize(self, os.close, self._descriptor)
 
     def __getitem__(self, record_id: str) -> bytes:
-        offset, length = divmod(self._positions[record_id], 1 << _LENGTH_BITS)
-        return os.pread(self._descriptor, length, offset)
+        return self._block_at(self._positions[record_id], _USUAL_BYTES).partition(b"\n")[0]
 
     def items(self) -> ItemsView[str, bytes]:
         """All lines; read in blocks, since they mostly follow one another."""
@@ -33,13 +36,19 @@ class LinesByPosition(Mapping[str, bytes]):
     def blocks(self) -> Iterator[tuple[str, bytes]]:
         """Id and line of every record, in order."""
         block, block_start = b"", 0
-        for record_id, position in self._positions.items():
-            offset, length = divmod(position, 1 << _LENGTH_BITS)
+        for record_id, offset in self._positions.items():
             start = offset - block_start
-            if start < 0 or start + length > len(block):
-                block = os.pread(self._descriptor, max(length, _BLOCK_BYTES), offset)
-                block_start, start = offset, 0
-            yield record_id, block[start : start + length]
+            end = block.find(b"\n", start) if 0 <= start < len(block) else -1
+            if end < 0:
+                block, block_start, start = self._block_at(offset, _BLOCK_BYTES), offset, 0
+                end = block.find(b"\n")
+            yield record_id, block[start:end]
+
+    def _block_at(self, offset: int, length: int) -> bytes:
+        """At least the whole line that starts there."""
+        while b"\n" not in (block := os.pread(self._descriptor, length, offset)):
+            length *= 4
+        return block
 
     def __contains__(self, record_id: object) -> bool:
         return record_id in self._positions
@@ -71,21 +80,23 @@ def newest_lines(
         wanted = {record_id: record_id for record_id in wanted if record_id not in unwanted}
     if path.exists() and path.stat().st_size > IN_MEMORY_BYTES:
         return LinesByPosition(path, wanted)
-    lines: dict[str, bytes] = {}
-    for line in read_lines(path):
-        record_id = wanted.get(id_of(line, path=path))
-        if record_id is not None:
-            lines[record_id] = line
-    return lines
+    newest: dict[str | None, bytes] = {}
+    for lines in read_blocks(path):
+        newest.update(zip(map(wanted.get, ids_of(lines, path=path)), lines, strict=True))
+    return _without_none(newest)
 
 
 def _newest_positions(path: Path, wanted: Mapping[str, str]) -> dict[str, int]:
-    positions: dict[str, int] = {}
+    positions: dict[str | None, int] = {}
     offset = 0
-    for line in read_lines(path):
-        length = len(line)
-        record_id = wanted.get(id_of(line, path=path))
-        if record_id is not None:
-            positions[record_id] = (offset << _LENGTH_BITS) | length
-        offset += length + 1
-    return positions
+    for lines in read_blocks(path):
+        offsets = list(accumulate((len(line) + 1 for line in lines), initial=offset))
+        offset = offsets.pop()
+        positions.update(zip(map(wanted.get, ids_of(lines, path=path)), offsets, strict=True))
+    return _without_none(positions)
+
+
+def _without_none(by_id: dict[str | None, Value]) -> dict[str, Value]:
+    """What stands under None was not wanted."""
+    by_id.pop(None, None)
+    return cast("dict[str, Value]", by_id)

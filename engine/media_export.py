@@ -102,7 +102,10 @@ def _cut_one_by_one(body: VideoCuts) -> dict[str, MediaError]:
 
 
 def export_media(index: Index, trees: Trees, target: Path, *, executor: Executor) -> dict[str, str]:
-    """Cut all segments that have instructions; segment id -> why it could not be cut."""
+    """Cut all segments that have instructions; segment id -> why it could not be cut.
+
+    `target` holds the cut files and nothing else afterwards.
+    """
     media = index.dataset.config.media
     stage = CutMedia(media.deadline_seconds, media.deadline_per_video_second)
     nodes = [node for node in trees.all() if node.instructions]
@@ -117,7 +120,21 @@ def export_media(index: Index, trees: Trees, target: Path, *, executor: Executor
         for outcome in executor.run(stage, work):
             failures.update(_failures(outcome, trees))
             progress.advance(is_reject=isinstance(outcome.result, ItemError))
+    _remove_unnamed(target, nodes, failures)
     return failures
+
+
+def _remove_unnamed(target: Path, nodes: Iterable[VideoNode], failures: Mapping[str, str]) -> None:
+    """Files that no row will name: parts that a stopped process left, and what it had finished."""
+    named = {
+        _cut_of(node.video, row, target).target
+        for node in nodes
+        for row in node.instructions
+        if row.segment_id not in failures
+    }
+    for path in target.rglob("*"):
+        if path.is_file() and path not in named:
+            path.unlink()
 
 
 def _pending(index: Index, node: VideoNode, target: Path) -> Pending[VideoCuts]:

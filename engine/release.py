@@ -6,7 +6,7 @@ beside its place and renamed into it.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Literal
 import orjson
 
 from engine.card import dataset_card
+from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.exporters.writers import RowWriter, open_writers
 from engine.index import LEDGERS, Index
+from engine.joins.facts import Facts
 from engine.media_export import export_media
 from engine.runner import Executor
 from engine.store import PROVENANCE_MARK, write_whole_file
@@ -26,6 +28,7 @@ from engine.tree import VideoNode
 from engine.trees import Trees
 from engine.version import VERSION
 from schemas import Caption, Click, Clip, Event, Instruction, Record, Release, Summary, Video
+from schemas.base import Granularity
 
 Format = Literal["hivau-raw", "hivau-single", "hivau-multi", "llava"]
 
@@ -75,7 +78,8 @@ def export(
     _refuse_taken_name(target, dataset, options)
     partial = _fresh_dir(target)
     try:
-        report = _write_release(index, partial, options, makers, (executor, on_video))
+        with collector_paused():
+            report = _write_release(index, partial, options, makers, (executor, on_video))
         _rename_into_place(partial, target)
     except OSError as error:
         raise ServiceError(f"cannot write {target} ({error.strerror}); free some space") from error
@@ -141,17 +145,39 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
 
 
 def _count_segments(index: Index, counts: Counter[str]) -> None:
-    counts["events"] = len(index.lines(Event))
-    counts["clips"] = len(index.lines(Clip))
-    counts["summaries"] = len(index.lines(Summary))
-    counts["events unconfirmed"] = sum(not event.is_confirmed for event in index.all(Event))
+    event_ids = list(_released_ids(index, Event))
+    counts["events"] = len(event_ids)
+    counts["clips"] = sum(1 for _ in _released_ids(index, Clip))
+    counts["summaries"] = sum(1 for _ in _released_ids(index, Summary))
+    counts["events unconfirmed"] = sum(
+        not index.fields(Event, event_id)["is_confirmed"] for event_id in event_ids
+    )
+
+
+_SEGMENTS_OF: Mapping[type[Record], tuple[Granularity, ...]] = {
+    Event: ("event",),
+    Clip: ("clip",),
+    Caption: ("clip",),
+    Summary: ("event", "video"),
+}
+
+
+def _released_ids(index: Index, record_type: type[Record]) -> Iterable[str]:
+    """Live records; of segments those alone whose video is live too, for no other is exported."""
+    lines = index.lines(record_type)
+    if record_type not in _SEGMENTS_OF:
+        return lines
+    segment_ids = Facts(index).segment_ids
+    of_type = (segment_ids[granularity] for granularity in _SEGMENTS_OF[record_type])
+    return (segment_id for ids in of_type for segment_id in ids if segment_id in lines)
 
 
 def count_makers(index: Index) -> dict[str, dict[str, int]]:
-    """Per record file, how many live records each model, rule or person made."""
+    """Per record file, how many released records each model, rule or person made."""
     makers: dict[str, dict[str, int]] = {}
     for record_type in _COUNTED:
-        tails = Counter(_provenance_of(line) for line in index.lines(record_type).values())
+        lines = index.lines(record_type)
+        tails = Counter(_provenance_of(lines[id_]) for id_ in _released_ids(index, record_type))
         names = Counter[str]()
         for tail, count in tails.items():
             names[orjson.loads(tail)["name"]] += count

@@ -11,12 +11,14 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from engine.collector import collector_paused
 from engine.dataset import Dataset
-from engine.errors import ItemError, TooManyRejectsError, VauDataError
+from engine.errors import ItemError, TooManyRejectsError, UsageError, VauDataError
 from engine.ledger import Ledger, LedgerLine
 from engine.progress import Progress
 from engine.stage import CheckedStage, Item, Pending, Stage, fingerprint_of, parts_of
@@ -156,7 +158,8 @@ def take_census(
 ) -> tuple[Census, list[Pending[Any]]]:
     """All items that now exist, and those of them that are to be done. Writes nothing."""
     census = Census(ledger=ledger, fingerprint=fingerprint_of(stage), retry_rejects=retry_rejects)
-    return census, list(join(census))
+    with collector_paused():
+        return census, list(join(census))
 
 
 def run_stage(
@@ -173,13 +176,16 @@ def run_stage(
     Raises `ServiceError` when it had to stop; what is done is kept.
     """
     started = time.monotonic()
-    ledger = Ledger.load(dataset.ledger_path(stage.name))
+    ledger_path = dataset.ledger_path(stage.name)
+    size_bytes = _size(ledger_path)
+    ledger = Ledger.load(ledger_path)
     census, pending = take_census(stage, join, ledger=ledger, retry_rejects=options.retry_rejects)
     chosen = pending if options.limit is None else pending[: options.limit]
     vanished = census.vanished(scope)
     counts = _Counts()
     if chosen or vanished or census.revived:
         with _Books(dataset, stage) as books:
+            _refuse_if_grown(ledger_path, size_bytes)
             books.retire(vanished)
             books.revive(census.revived)
             with _in_use(stage, is_needed=bool(chosen)):
@@ -196,6 +202,18 @@ def run_stage(
         waiting=census.waiting,
         seconds=time.monotonic() - started,
     )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _refuse_if_grown(ledger_path: Path, size_bytes: int) -> None:
+    """What was done between our census and our lock would be done, and paid for, twice."""
+    if _size(ledger_path) > size_bytes:
+        raise UsageError(
+            f"another process has just written {ledger_path}; run the same command again"
+        )
 
 
 @contextmanager

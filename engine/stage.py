@@ -110,5 +110,5 @@ def canonical_json(value: Json) -> bytes:
 
 def digest(*parts: bytes) -> bytes:
     """SHA-256 over parts and their lengths, so that none can run into the next."""
-    lengths = b",".join([b"%d" % len(part) for part in parts])
-    return hashlib.sha256(b";".join([lengths, *parts])).digest()
+    lengths = b"%d," * len(parts) % tuple(map(len, parts))
+    return hashlib.sha256(lengths + b"".join(parts)).digest()

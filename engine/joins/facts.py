@@ -11,7 +11,7 @@ import orjson
 from engine.ids import event_id_of, parent_id
 from engine.index import IMPORT_LEDGER, Index, natural_order
 from engine.ledger import highest_numbers
-from engine.stage import canonical_json, digest
+from engine.stage import digest
 from engine.store import parse_object, parse_record, read_lines
 from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
 from schemas.base import Granularity
@@ -160,6 +160,6 @@ _NOT_PICTURES = ("path", "problems", "health")
 
 
 def _media_digest(video: Mapping[str, Any]) -> bytes:
-    media = {key: value for key, value in video["media"].items() if key not in _NOT_PICTURES}
+    media = [value for key, value in video["media"].items() if key not in _NOT_PICTURES]
     times = [video["num_frames"], video["start_seconds"], video["end_seconds"]]
-    return digest(canonical_json([video["id"], *times, media]))
+    return digest(orjson.dumps([video["id"], *times, *media]))

@@ -120,12 +120,16 @@ def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
     videos, events = index.lines(Video), index.lines(Event)
     taken = index.imported_ids(Caption) | set(index.discarded_ids(Caption))
     to_do: list[Pending[CaptionItem]] = []
+    last_event_id, video_id, media = "", "", b""
+    is_live = False
     for clip_id, line in index.lines(Clip).items():
         event_id = parent_id(clip_id, mark="C")
-        video_id = parent_id(event_id, mark="_E")
-        if clip_id in taken or event_id not in events or video_id not in videos:
+        if event_id != last_event_id:
+            last_event_id, video_id = event_id, parent_id(event_id, mark="_E")
+            is_live = event_id in events and video_id in videos
+            media = facts.media_digest(video_id) if is_live else b""
+        if not is_live or clip_id in taken:
             continue
-        media = facts.media_digest(video_id)
         human_id = None if _NO_HUMAN_CAPTION in line else index.get(Clip, clip_id).human_caption_id
         if not media and human_id is None:
             census.waits(clip_id, "the video file")

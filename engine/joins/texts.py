@@ -28,7 +28,9 @@ def to_summarize_events(facts: Facts, census: Census) -> Iterator[Pending[Summar
         clip_ids = facts.clip_ids_of.get(event_id, [])
         if event_id in imported:
             continue
-        if any(id_ not in captions and id_ not in without_caption for id_ in clip_ids):
+        if not clip_ids and event_id not in index.ledger("clip"):
+            census.waits(EVENT_SCOPE + event_id, "clip")
+        elif any(id_ not in captions and id_ not in without_caption for id_ in clip_ids):
             census.waits(EVENT_SCOPE + event_id, "caption")
         elif captioned := [clip_id for clip_id in clip_ids if clip_id in captions]:
             yield from _to_summarize_event(facts, census, event_id, captioned)
@@ -104,7 +106,9 @@ def _events_never_summarized(facts: Facts) -> set[str]:
     never |= set(index.discarded_ids(Summary))
     without = index.ledger("caption").rejects().keys() | set(index.discarded_ids(Caption))
     for event_id in index.lines(Event):
-        if all(clip_id in without for clip_id in facts.clip_ids_of.get(event_id, ())):
+        clip_ids = facts.clip_ids_of.get(event_id, ())
+        is_cut = clip_ids or event_id in index.ledger("clip")
+        if is_cut and all(clip_id in without for clip_id in clip_ids):
             never.add(event_id)
     return never
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
+from engine.errors import ItemError
 from engine.ids import Interval, allot_ids, to_milliseconds
 from engine.intervals import tiou
 from engine.models.chat import Json
@@ -74,8 +75,9 @@ class ProposeStage:
         }
 
     def process(self, item: Item[ProposeItem]) -> Iterable[Record]:
-        """The video's events in order of time."""
+        """The video's events in order of time. Raises `ItemError` for a click outside it."""
         body = item.body
+        _refuse_clicks_outside(body)
         by_id = {event.id: event for event in body.earlier}
         kept = [by_id[event.id] for event in body.pinned]
         new = [proposal for proposal in self._proposals(body) if not _is_reviewed(proposal, body)]
@@ -147,6 +149,18 @@ class ProposeStage:
             settings=self.normal,
         ):
             yield _tidy(interval, video)
+
+
+def _refuse_clicks_outside(body: ProposeItem) -> None:
+    video = body.video
+    for click in body.clicks:
+        if not video.start_seconds <= click.time_seconds <= video.end_seconds:
+            raise ItemError(
+                "import_mismatch",
+                f"click {click.id} at {click.time_seconds:.3f} s lies outside {video.id} "
+                f"({video.start_seconds:.3f}–{video.end_seconds:.3f} s); was the file replaced? "
+                "Click it again, or discard the click",
+            )
 
 
 def _tidy(interval: Interval, video: Video) -> Interval:

@@ -92,7 +92,7 @@ def test_a_ledger_line_that_lacks_a_part_names_the_ledger(tmp_path: Path, part: 
 
 lines = st.builds(
     LedgerLine,
-    st.sampled_from(["A", "B", "event:é"]),
+    st.sampled_from(["A", "B", "event:é", 'q"t', "b\\\\s"]),
     st.sampled_from([SHA, OTHER_SHA]),
     st.just(PRINT),
     st.lists(st.sampled_from(["A", "A_E0", "A_E1"]), unique=True).map(tuple),

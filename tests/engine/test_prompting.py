@@ -92,7 +92,7 @@ EDITS = [
     ("summarize_video.normal.md", "source:", "origin:", set()),
     ("caption_clip.md", "Please", "Kindly", {"caption"}),
     ("summarize_event.abnormal.md", "dense", "short", {"summarize"}),
-    ("summarize_video.unlabelled.md", "{event_summaries}", "{event_summaries}!", {"summarize"}),
+    ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize"}),
     ("questions/judgement.txt", "?", "??", {"instruct"}),
     ("questions/caption.txt", "\n", "\n\n", set()),
 ]
