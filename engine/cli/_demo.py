@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from engine.dataset import Dataset
 
 
+_DEMO_SETTINGS = """
+[score]
+videos = "all"                  # so that every contact sheet shows a curve
+
+[clip]
+target_seconds = 3.0            # the demo's events are short
+"""
+
+
 def make_demo(dir_path: Path, flags: StageFlags) -> None:
     """Do everything, from rendering to contact sheets. A second call goes on where one ended.
 
@@ -30,6 +39,8 @@ def make_demo(dir_path: Path, flags: StageFlags) -> None:
         remark("rendering seven videos …")
         render_corpus(dir_path)
         init_dataset(dir_path, Footage(dir_path / "videos"), name="demo")
+        with (dir_path / CONFIG_NAME).open("a", encoding="utf-8") as config:
+            config.write(_DEMO_SETTINGS)
     dataset = Dataset.open(dir_path)
     run_stages(dataset, ("ingest",), flags)
     imported = ImportFlags(dir_path, dir_path / "clicks.csv", False, False, flags.is_quiet)

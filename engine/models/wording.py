@@ -15,7 +15,7 @@ SIGN_PHRASES: dict[HappeningKind, str] = {
     "fire_like": "an orange-red area grows",
     "smoke_like": "a grey soft-edged area grows",
     "meeting": "two moving regions come together",
-    "agitation": "a moving region changes its outline quickly without leaving its place",
+    "agitation": "a moving region changes its outline quickly on the spot",
     "motion_stop": "motion ends abruptly",
     "motion_onset": "motion rises suddenly",
     "brightening": "the picture becomes brighter",
@@ -126,7 +126,7 @@ def _movement(region: Region) -> str:
         return f"{_where(region.last_side)} comes{quickly} toward the camera"
     if region.direction == "away":
         return f"{_where(region.last_side)} goes{quickly} away from the camera"
-    return f"{_where(region.first_side)} moves{quickly} without leaving its place {place}"
+    return f"{_where(region.first_side)} moves{quickly} on the spot {place}"
 
 
 def _main_side(regions: Sequence[Region]) -> Side:
