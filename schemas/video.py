@@ -34,6 +34,8 @@ class Media(Frozen):
     path: NonEmptyText
     """Relative to `[videos] path`, with forward slashes."""
     size_bytes: int = Field(ge=0)
+    sha256: str = Field(min_length=64, max_length=64)
+    """Of the file: what was made from its pictures is stale when it is replaced."""
     container: str
     codec: str
     width_px: int = Field(gt=0)

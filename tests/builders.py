@@ -49,6 +49,7 @@ def a_media(**changes: Any) -> Media:
     known: dict[str, Any] = {
         "path": f"{VIDEO_ID}.mp4",
         "size_bytes": 1,
+        "sha256": "0" * 64,
         "container": "mp4",
         "codec": "h264",
         "width_px": 160,

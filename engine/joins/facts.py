@@ -1,7 +1,7 @@
 """What several joins look up in a dataset, each computed at most once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,7 +11,6 @@ import orjson
 from engine.ids import event_id_of, parent_id
 from engine.index import IMPORT_LEDGER, Index, natural_order
 from engine.ledger import highest_numbers
-from engine.stage import digest
 from engine.store import parse_object, parse_record, read_lines
 from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
 from schemas.base import Granularity
@@ -36,13 +35,10 @@ class Facts:
         return {video_id: self.index.get(Video, video_id) for video_id in ids}
 
     def media_digest(self, video_id: str) -> bytes:
-        """What of a video its pictures depend on; not its label, and not where the file lies.
-
-        Empty for annotation-only videos.
-        """
+        """What a video's pictures depend on: its file's bytes. Empty for annotation-only videos."""
         if video_id not in self._media_digests:
-            video = self.index.fields(Video, video_id)
-            self._media_digests[video_id] = _media_digest(video) if video["media"] else b""
+            media = self.index.fields(Video, video_id)["media"]
+            self._media_digests[video_id] = bytes.fromhex(media["sha256"]) if media else b""
         return self._media_digests[video_id]
 
     @cached_property
@@ -154,12 +150,3 @@ class Facts:
                     highest[parent] = max(number, highest.get(parent, -1))
             self._numbers[key] = highest
         return self._numbers[key].get(parent_id, -1) + 1
-
-
-_NOT_PICTURES = ("path", "problems", "health")
-
-
-def _media_digest(video: Mapping[str, Any]) -> bytes:
-    media = [value for key, value in video["media"].items() if key not in _NOT_PICTURES]
-    times = [video["num_frames"], video["start_seconds"], video["end_seconds"]]
-    return digest(orjson.dumps([video["id"], *times, *media]))

@@ -5,6 +5,7 @@ tools may not. `degraded`: something is lost or in doubt (`DEGRADING`); the file
 files raise `MediaError` with a hint of what to do.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,7 @@ class ProbedMedia:
     fps: float
     """Average rate; never a clock."""
     size_bytes: int
+    sha256: str
     health: Literal["ok", "degraded"]
     problems: tuple[MediaProblem, ...]
 
@@ -77,6 +79,7 @@ class ProbedMedia:
         return Media(
             path=relative_path,
             size_bytes=self.size_bytes,
+            sha256=self.sha256,
             container=self.container,
             codec=self.codec,
             width_px=self.width_px,
@@ -246,9 +249,15 @@ def _result(
         end_seconds=end_seconds,
         fps=len(times_seconds) / (end_seconds - start_seconds),
         size_bytes=video.path.stat().st_size,
+        sha256=_sha256(video.path),
         health="degraded" if is_degraded else "ok",
         problems=tuple(problems),
     )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _container_name(video: OpenVideo) -> str:

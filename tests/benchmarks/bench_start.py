@@ -29,6 +29,7 @@ _RULE = Provenance(made_by="rule", name="synthetic")
 _MEDIA = Media(
     path="a.mp4",
     size_bytes=1,
+    sha256="0" * 64,
     container="mp4",
     codec="h264",
     width_px=320,

@@ -62,6 +62,7 @@ media = st.builds(
     Media,
     path=texts,
     size_bytes=counts,
+    sha256=st.text("0123456789abcdef", min_size=64, max_size=64),
     container=free_texts,
     codec=free_texts,
     width_px=st.integers(1, 9999),

@@ -40,6 +40,7 @@ def _media(video_id: str) -> Media:
     return Media(
         path=f"{video_id}.mp4",
         size_bytes=1,
+        sha256="0" * 64,
         container="mp4",
         codec="h264",
         width_px=320,
