@@ -298,6 +298,20 @@ def test_a_video_that_was_replaced_is_done_anew_from_end_to_end_and_no_other(
     assert clips_of(dataset, "Calm002") == work["caption"]
 
 
+def test_a_video_replaced_by_another_of_equal_size_and_length_is_captioned_anew(
+    dataset: Dataset, executor: LocalExecutor
+) -> None:
+    path = dataset.videos_dir_path / "Calm002.mp4"
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle] ^= 0xFF
+    path.write_bytes(bytes(content))
+    sampled_bytes = content[: 1 << 16] + content[-(1 << 16) :]
+    assert len(content) < len(sampled_bytes), "the change lies in what ingest samples"
+    work = to_do(bring_up_to_date(dataset, executor=executor))
+    assert clips_of(dataset, "Calm002") == work["caption"]
+
+
 def test_a_video_that_is_gone_takes_all_that_hangs_on_it_along_and_brings_it_back(
     dataset: Dataset, executor: LocalExecutor, tmp_path: Path
 ) -> None:
