@@ -14,10 +14,17 @@ from engine.dataset import Dataset
 from engine.index import Index
 from engine.joins import files, footage, texts
 from engine.joins.facts import Facts
-from engine.ledger import Ledger
 from engine.models.build import build_captioner, build_summarizer
 from engine.proposals import ClickGrowth, NormalSegments, ScorePeaks
-from engine.runner import Census, Executor, RunOptions, StageReport, run_stage, take_census
+from engine.runner import (
+    Census,
+    Executor,
+    RunOptions,
+    StageReport,
+    load_ledger,
+    run_stage,
+    take_census,
+)
 from engine.stage import Pending, Stage
 from engine.stages.caption import CaptionStage
 from engine.stages.clip import ClipStage
@@ -124,6 +131,6 @@ def look_at(
     dataset: Dataset, step: Step, *, retry_rejects: bool = False
 ) -> tuple[Census, list[Pending[Any]]]:
     """What a run of this step would do, without doing it."""
-    ledger = Ledger.load(dataset.ledger_path(step.name))
     stage = step.build(dataset.config)
+    ledger = load_ledger(dataset, stage)
     return take_census(stage, step.join_of(dataset), ledger=ledger, retry_rejects=retry_rejects)

@@ -43,18 +43,13 @@ def allot_ids(
     return ids
 
 
-_LAST_NUMBER = re.compile(r"(\d+)$")
-
-
 def by_number(sibling_ids: Iterable[str]) -> list[str]:
-    """Ids of one parent in order of the number they end in, so that `E2` precedes `E10`."""
-    return sorted(sibling_ids, key=last_number)
+    """Ids of one parent, which differ in their number alone, so that `E2` precedes `E10`."""
+    return sorted(sibling_ids, key=_length_first)
 
 
-def last_number(record_id: str) -> int:
-    """The number that an id ends in; -1 where it ends in none."""
-    match = _LAST_NUMBER.search(record_id)
-    return int(match[1]) if match else -1
+def _length_first(record_id: str) -> tuple[int, str]:
+    return len(record_id), record_id
 
 
 def to_milliseconds(seconds: float) -> float:

@@ -1,6 +1,6 @@
 """Other people's annotation files -> records of a dataset: which videos, under which ids."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from engine.dataset import Dataset
 from engine.errors import TooManyRejectsError, UsageError
-from engine.ids import Interval, allot_ids
+from engine.ids import Interval, allot_ids, event_id_of
 from engine.imports import ImportReport, write_imported
-from engine.index import IMPORT_LEDGER, WORDS, Index
+from engine.index import WORDS, Index
 from engine.joins.facts import Facts
+from engine.ledger import IMPORT_LEDGER
 from engine.sources.imported import ImportedVideo, UnfitVideo
 from engine.store import parse_record, read_lines
-from schemas import Click, Event, Video
+from schemas import Click, Clip, Event, Record, Video
 from schemas.base import Split
 
 if TYPE_CHECKING:
@@ -94,14 +95,17 @@ def import_uca(task: ImportTask) -> FileImport:
 
 
 def import_hivau(task: ImportTask, *, source: str | None, split: Split | None) -> FileImport:
-    """A raw HIVAU-70k file -> events, clips, captions and summaries, ids as published.
+    """A raw HIVAU-70k file -> events, clips, captions and summaries.
 
-    Videos that the dataset does not have become annotation-only videos.
+    Ids are as published, but where the dataset gave one of them to another stretch: then that
+    video's events get numbers never given. Videos that the dataset does not have become
+    annotation-only videos.
     """
     from engine.sources.hivau import read_raw
 
-    videos = Facts(Index(task.dataset)).videos
-    return _finish(task, "hivau", read_raw(task.path, source=source, split=split), videos)
+    facts = Facts(Index(task.dataset))
+    read = read_raw(task.path, source=source, split=split)
+    return _finish(task, "hivau", _with_published_ids(facts, read), facts.videos)
 
 
 def check_unfit_rate(done: FileImport, *, max_reject_rate: float) -> None:
@@ -200,7 +204,7 @@ def _with_event_ids(
     facts: Facts, entries: Iterable[ImportedVideo | UnfitVideo]
 ) -> Iterator[ImportedVideo | UnfitVideo]:
     """The same for events, whose numbers a proposal may have taken before."""
-    given = _stretches(facts, Event)
+    given, reviewed = _stretches(facts, Event), _reviewed_proposals(facts)
     for entry in entries:
         if isinstance(entry, UnfitVideo):
             yield entry
@@ -209,7 +213,7 @@ def _with_event_ids(
         ids = allot_ids(
             [_extent(event) for event in events],
             prefix=f"{entry.video_id}_E",
-            known=given.get(entry.video_id, {}),
+            known=_without(given.get(entry.video_id, {}), reviewed),
             next_number=facts.next_number(entry.video_id, stage_name="propose", mark="_E"),
         )
         named = (
@@ -218,7 +222,67 @@ def _with_event_ids(
         yield replace(entry, records=tuple(named))
 
 
-def _stretches(facts: Facts, record_type: type[Click] | type[Event]) -> Stretches:
+def _with_published_ids(
+    facts: Facts, entries: Iterable[ImportedVideo | UnfitVideo]
+) -> Iterator[ImportedVideo | UnfitVideo]:
+    """Events with all that hangs on them, under their published ids where these are free."""
+    events, clips = _stretches(facts, Event), _stretches(facts, Clip)
+    reviewed = _reviewed_proposals(facts)
+    for entry in entries:
+        if isinstance(entry, UnfitVideo):
+            yield entry
+            continue
+        given = events.get(entry.video_id, {})
+        stood_for = _by_id(given) | _by_id(clips.get(entry.video_id, {}))
+        published = [record for record in entry.records if isinstance(record, Event)]
+        published_ids = {event.id for event in published}
+        if _are_free(entry, stood_for) and not published_ids & reviewed:
+            yield entry
+            continue
+        ids = allot_ids(
+            [_extent(event) for event in published],
+            prefix=f"{entry.video_id}_E",
+            known=_without(given, reviewed | published_ids),
+            next_number=facts.next_number(entry.video_id, stage_name="propose", mark="_E"),
+        )
+        new_ids = {event.id: id_ for event, id_ in zip(published, ids, strict=True)}
+        yield replace(entry, records=tuple(_renamed(record, new_ids) for record in entry.records))
+
+
+def _reviewed_proposals(facts: Facts) -> set[str]:
+    """Events of ours that a person decided about: their ids, and the reviews, stay theirs."""
+    return facts.reviewed_event_ids - facts.index.imported_ids(Event)
+
+
+def _without(places: Mapping[Interval, str], ids: Container[str]) -> dict[Interval, str]:
+    return {place: id_ for place, id_ in places.items() if id_ not in ids}
+
+
+def _by_id(places: Mapping[Interval, str]) -> dict[str, Interval]:
+    return {id_: place for place, id_ in places.items()}
+
+
+def _are_free(entry: ImportedVideo, stood_for: Mapping[str, Interval]) -> bool:
+    """Whether none of the published ids ever stood for another stretch of the video."""
+    return all(
+        stood_for.get(record.id, _extent(record)) == _extent(record)
+        for record in entry.records
+        if isinstance(record, Event | Clip)
+    )
+
+
+def _renamed(record: Record, new_ids: Mapping[str, str]) -> Record:
+    """An event, clip, caption or summary under its event's new id."""
+    event_id = event_id_of(record.id)
+    if event_id is None or event_id not in new_ids:
+        return record
+    changes = {"id": new_ids[event_id] + record.id.removeprefix(event_id)}
+    if isinstance(record, Clip):
+        changes["event_id"] = new_ids[event_id]
+    return record.model_copy(update=changes)
+
+
+def _stretches(facts: Facts, record_type: type[Click] | type[Event] | type[Clip]) -> Stretches:
     """What every id of the dataset stood for, live or not."""
     path = facts.index.dataset.record_path(record_type)
     found: Stretches = {}
@@ -233,8 +297,8 @@ def _moment(click: Click) -> Interval:
     return click.time_seconds, -1.0 if click.frame is None else float(click.frame)
 
 
-def _extent(event: Event) -> Interval:
-    return event.start_seconds, event.end_seconds
+def _extent(span: Event | Clip) -> Interval:
+    return span.start_seconds, span.end_seconds
 
 
 def _is_json(path: Path) -> bool:

@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from engine.dataset import Dataset
-from engine.index import IMPORT_LEDGER, WORDS, Index
-from engine.ledger import LedgerLine, settled_key
+from engine.errors import UsageError
+from engine.index import WORDS, Index
+from engine.ledger import IMPORT_LEDGER, LedgerLine, settled_key
 from engine.sources.imported import ImportedVideo, UnfitVideo
 from engine.stage import digest
 from engine.store import JsonlWriter, content_of, dump_line
@@ -36,14 +37,26 @@ class ImportReport:
 def write_imported(
     dataset: Dataset, source: str, imported: Iterable[ImportedVideo | UnfitVideo]
 ) -> ImportReport:
-    """Write what a source gave. Unfit videos become rejects; the rest is written."""
-    index = Index(dataset)
-    with _ImportBooks(dataset, index) as books:
-        for video in imported:
-            if isinstance(video, UnfitVideo):
-                books.reject(source, video)
+    """Write what a source gave. Unfit videos become rejects; the rest is written.
+
+    Raises `UsageError`, and writes nothing, where nothing fits: it is some other kind of file.
+    """
+    entries = list(imported)
+    unfit = [entry for entry in entries if isinstance(entry, UnfitVideo)]
+    if unfit and len(unfit) == len(entries):
+        raise UsageError(
+            f"none of the {len(unfit)} entries fits; the first, {unfit[0].video_id}: "
+            f"{unfit[0].detail}. Is it a file of another kind?"
+        )
+    with ExitStack() as stack:
+        ledger = stack.enter_context(JsonlWriter(dataset.ledger_path(IMPORT_LEDGER)))
+        books = _ImportBooks(dataset, Index(dataset))
+        for entry in entries:
+            if isinstance(entry, UnfitVideo):
+                books.reject(source, entry)
             else:
-                books.enter(source, video)
+                books.enter(source, entry)
+        books.write_down(ledger)
     return books.report
 
 
@@ -56,20 +69,13 @@ class _ImportBooks:
         self._record_lines: dict[type[Record], list[bytes]] = defaultdict(list)
         self._ledger_lines: list[LedgerLine] = []
 
-    def __enter__(self) -> "_ImportBooks":
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self._write_down()
-
     def enter(self, source: str, video: ImportedVideo) -> None:
         """Note all that one file says of one video; that it once was unfit no longer counts."""
         self._retire(_unfit_id(source, video.video_id))
         by_type: dict[type[Record], list[Record]] = defaultdict(list)
         for record in video.records:
             by_type[type(record)].append(record)
-        if video.stand_in is not None and self._may_stand_in(video.video_id):
+        if video.stand_in is not None:
             by_type[Video].append(video.stand_in)
         has_changed = [
             self._enter_type(video.video_id, record_type, records)
@@ -82,9 +88,16 @@ class _ImportBooks:
         self.report.num_videos += 1
         self.report.num_unchanged += not any(has_changed)
 
-    def _may_stand_in(self, video_id: str) -> bool:
+    def _filed_line(self, video_id: str) -> list[bytes]:
+        """The line of a video that has a file: kept newest, whatever stands in for it.
+
+        The stand-in is written all the same: `ingest` takes from it what the file's own folder
+        does not say, such as the official split.
+        """
         known = self._index.lines(Video)
-        return video_id not in known or self._index.get(Video, video_id).media is None
+        if video_id not in known or self._index.get(Video, video_id).media is None:
+            return []
+        return [known[video_id] + b"\n"]
 
     def _enter_type(self, video_id: str, record_type: type[Record], records: list[Record]) -> bool:
         lines = [dump_line(record) for record in records]
@@ -93,6 +106,8 @@ class _ImportBooks:
         if self._ledger.key(item_id) == input_sha256 + bytes.fromhex(_FINGERPRINT):
             return False
         self._record_lines[record_type].extend(lines)
+        if record_type is Video:
+            self._record_lines[record_type].extend(self._filed_line(video_id))
         ids = tuple(record.id for record in records)
         self._ledger_lines.append(LedgerLine(item_id, input_sha256.hex(), _FINGERPRINT, ids))
         word = WORDS[record_type]
@@ -110,8 +125,6 @@ class _ImportBooks:
         input_sha256 = digest(video.detail.encode()).hex()
         if self._ledger.key(item_id) == settled_key(input_sha256, _FINGERPRINT):
             return
-        if self._ledger.key(item_id) == bytes.fromhex(input_sha256 + _FINGERPRINT):
-            return
         reject = Reject(
             id=f"{IMPORT_LEDGER}:{item_id}",
             stage=IMPORT_LEDGER,
@@ -126,15 +139,14 @@ class _ImportBooks:
             LedgerLine(item_id, input_sha256, _FINGERPRINT, (), reject=reject.reason)
         )
 
-    def _write_down(self) -> None:
-        if not self._ledger_lines:
-            return
-        dataset = self._dataset
+    def write_down(self, ledger: JsonlWriter) -> None:
+        """Records first, then the ledger; nothing at all where one of the files is in use."""
         with ExitStack() as stack:
-            ledger = stack.enter_context(JsonlWriter(dataset.ledger_path(IMPORT_LEDGER)))
-            for record_type, lines in self._record_lines.items():
-                path = dataset.record_path(record_type)
-                writer = stack.enter_context(JsonlWriter(path, wait_seconds=10.0))
+            writers = [
+                stack.enter_context(JsonlWriter(self._dataset.record_path(type_), wait_seconds=2.0))
+                for type_ in self._record_lines
+            ]
+            for writer, lines in zip(writers, self._record_lines.values(), strict=True):
                 writer.append(lines)
                 writer.sync()
             ledger.append(line.dump() for line in self._ledger_lines)

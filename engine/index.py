@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from engine.dataset import Dataset
-from engine.ledger import Ledger
+from engine.ledger import IMPORT_LEDGER, Ledger
 from engine.lines import newest_lines
 from engine.reviews import lay_over
 from engine.store import content_of, dump_line, parse_object, parse_record, read_lines
@@ -32,7 +32,6 @@ from schemas import (
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
-IMPORT_LEDGER = "import"
 LEDGERS: dict[type[Record], tuple[str, ...]] = {
     Video: ("ingest", IMPORT_LEDGER),
     Click: (IMPORT_LEDGER,),

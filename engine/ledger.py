@@ -6,7 +6,7 @@ newer line that does not list them retires them.
 
 import re
 from binascii import unhexlify
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +42,10 @@ class LedgerLine(NamedTuple):
         if self.is_retired:
             parts["retired"] = True
         return orjson.dumps(parts, option=orjson.OPT_APPEND_NEWLINE)
+
+
+IMPORT_LEDGER = "import"
+"""The ledger of what came from outside: not a stage's."""
 
 
 @dataclass
@@ -139,6 +143,21 @@ class Ledger:
         item_ids = (item_id for item_id in self._keys if item_id.startswith(scope))
         other = self._other_records
         return [id_ for item_id in item_ids for id_ in other.get(item_id, (item_id,))]
+
+    def forget_missing(self, present: Container[str]) -> int:
+        """Forget items of which a record is in no file any more; how many."""
+        gone = [
+            item_id
+            for item_id in self._keys
+            if not all(record_id in present for record_id in self.record_ids(item_id))
+        ]
+        for item_id in gone:
+            self._forget(item_id)
+            del self._keys[item_id]
+        for item_id, line in list(self._retired.items()):
+            if not all(record_id in present for record_id in line.record_ids):
+                del self._retired[item_id]
+        return len(gone)
 
     def rejects(self) -> dict[str, str]:
         """Item id -> reason, for items whose newest outcome is a reject."""

@@ -86,6 +86,14 @@ def newest_lines(
     return _without_none(newest)
 
 
+def ids_in(path: Path) -> set[str]:
+    """All ids that a file has lines of."""
+    found: set[str] = set()
+    for lines in read_blocks(path):
+        found.update(ids_of(lines, path=path))
+    return found
+
+
 def _newest_positions(path: Path, wanted: Mapping[str, str]) -> dict[str, int]:
     positions: dict[str | None, int] = {}
     offset = 0

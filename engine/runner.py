@@ -8,7 +8,7 @@ and what it leaves half done is simply done again.
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,8 @@ import orjson
 from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ItemError, TooManyRejectsError, UsageError, VauDataError
-from engine.ledger import Ledger, LedgerLine
+from engine.ledger import IMPORT_LEDGER, Ledger, LedgerLine
+from engine.lines import ids_in
 from engine.progress import Progress
 from engine.stage import CheckedStage, Item, Pending, Stage, fingerprint_of, parts_of
 from engine.store import JsonlWriter, dump_line, read_lines
@@ -153,6 +154,19 @@ class StageReport:
         return sum(self.rejects.values())
 
 
+def load_ledger(dataset: Dataset, stage: Stage[Any]) -> Ledger:
+    """What the stage has settled and what is still there of it.
+
+    A person may have deleted a damaged line from a record file: its item is to be done again.
+    """
+    ledger = Ledger.load(dataset.ledger_path(stage.name))
+    path = dataset.record_path(stage.writes)
+    num_gone = ledger.forget_missing(ids_in(path)) if len(ledger) else 0
+    if num_gone:
+        logger.warning("%d items have lost records from %s; they are done again", num_gone, path)
+    return ledger
+
+
 def take_census(
     stage: Stage[Any], join: Join, *, ledger: Ledger, retry_rejects: bool = False
 ) -> tuple[Census, list[Pending[Any]]]:
@@ -176,16 +190,16 @@ def run_stage(
     Raises `ServiceError` when it had to stop; what is done is kept.
     """
     started = time.monotonic()
-    ledger_path = dataset.ledger_path(stage.name)
-    size_bytes = _size(ledger_path)
-    ledger = Ledger.load(ledger_path)
+    sizes = _sizes(dataset, stage)
+    with collector_paused():
+        ledger = load_ledger(dataset, stage)
     census, pending = take_census(stage, join, ledger=ledger, retry_rejects=options.retry_rejects)
     chosen = pending if options.limit is None else pending[: options.limit]
     vanished = census.vanished(scope)
     counts = _Counts()
     if chosen or vanished or census.revived:
         with _Books(dataset, stage) as books:
-            _refuse_if_grown(ledger_path, size_bytes)
+            _refuse_if_grown(sizes, _sizes(dataset, stage))
             books.retire(vanished)
             books.revive(census.revived)
             with _in_use(stage, is_needed=bool(chosen)):
@@ -204,16 +218,17 @@ def run_stage(
     )
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def _sizes(dataset: Dataset, stage: Stage[Any]) -> dict[Path, int]:
+    """Of the ledgers whose growth would change what there is to do."""
+    paths = (dataset.ledger_path(stage.name), dataset.ledger_path(IMPORT_LEDGER))
+    return {path: path.stat().st_size if path.exists() else 0 for path in paths}
 
 
-def _refuse_if_grown(ledger_path: Path, size_bytes: int) -> None:
-    """What was done between our census and our lock would be done, and paid for, twice."""
-    if _size(ledger_path) > size_bytes:
-        raise UsageError(
-            f"another process has just written {ledger_path}; run the same command again"
-        )
+def _refuse_if_grown(before: Mapping[Path, int], now: Mapping[Path, int]) -> None:
+    """What came between our census and our lock would be done twice, or written over."""
+    for path, size_bytes in now.items():
+        if size_bytes > before[path]:
+            raise UsageError(f"another process has just written {path}; run the same command again")
 
 
 @contextmanager

@@ -6,9 +6,9 @@ crash: readers pass over it, and the next writer removes it. One process at a ti
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -86,14 +86,16 @@ def read_blocks(path: Path) -> Iterator[list[bytes]]:
         )
 
 
-_ID_AT_START = re.compile(rb'^\{"id":"([^"\\\n]+)"', re.MULTILINE)
+_ID_START = b'{"id":"'
+_ID_AT = len(_ID_START)
 
 
 def ids_of(lines: list[bytes], *, path: Path) -> list[str]:
     """The ids of lines; quick where all are as we write them, right for any."""
-    found = _ID_AT_START.findall(b"\n".join(lines))
-    if len(found) == len(lines):
-        return list(map(bytes.decode, found))
+    if all(map(bytes.startswith, lines, repeat(_ID_START))):
+        found = [line[_ID_AT : line.find(b'"', _ID_AT)] for line in lines]
+        if b"\\" not in b"".join(found):
+            return list(map(bytes.decode, found))
     return [str(parse_object(line, path=path)["id"]) for line in lines]
 
 
