@@ -141,11 +141,14 @@ class _ImportBooks:
 
     def write_down(self, ledger: JsonlWriter) -> None:
         """Records first, then the ledger; nothing at all where one of the files is in use."""
+        changed_ids = [line.item_id for line in self._ledger_lines if line.record_ids]
         with ExitStack() as stack:
             writers = [
                 stack.enter_context(JsonlWriter(self._dataset.record_path(type_), wait_seconds=2.0))
                 for type_ in self._record_lines
             ]
+            ledger.append(self._ledger.void_lines(changed_ids))
+            ledger.sync()
             for writer, lines in zip(writers, self._record_lines.values(), strict=True):
                 writer.append(lines)
                 writer.sync()

@@ -6,7 +6,7 @@ newer line that does not list them retires them.
 
 import re
 from binascii import unhexlify
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +28,11 @@ class LedgerLine(NamedTuple):
     """The reject reason; None: it went well."""
     is_retired: bool = False
     """The item is gone (its event was removed, a person took over): nothing of it is live."""
+    is_void: bool = False
+    """New records of this item are about to be written: what was settled counts no more.
+
+    Without it a crash between record and ledger would leave the new record under the old line.
+    """
 
     def dump(self) -> bytes:
         """As one line of `runs/<stage>.jsonl`."""
@@ -41,6 +46,8 @@ class LedgerLine(NamedTuple):
             parts["reject"] = self.reject
         if self.is_retired:
             parts["retired"] = True
+        if self.is_void:
+            parts["void"] = True
         return orjson.dumps(parts, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -85,9 +92,9 @@ class Ledger:
         item_id = line.item_id
         last = self._line(item_id) if item_id in self._keys else None
         self._forget(item_id)
-        if line.is_retired:
+        if line.is_retired or line.is_void:
             self._keys.pop(item_id, None)
-            if last is not None:
+            if last is not None and line.is_retired:
                 self._retired[item_id] = last
             return
         self._keys[item_id] = settled_key(line.input_sha256, line.fingerprint)
@@ -159,6 +166,11 @@ class Ledger:
                 del self._retired[item_id]
         return len(gone)
 
+    def void_lines(self, item_ids: Iterable[str]) -> list[bytes]:
+        """What to write before new records of these items: a line for each that has an outcome."""
+        known = (id_ for id_ in item_ids if id_ in self._keys or id_ in self._retired)
+        return [LedgerLine(id_, "", "", record_ids=(), is_void=True).dump() for id_ in known]
+
     def rejects(self) -> dict[str, str]:
         """Item id -> reason, for items whose newest outcome is a reject."""
         return self._rejects
@@ -198,6 +210,7 @@ def _line_of(parts: Mapping[str, Any]) -> LedgerLine:
         tuple(parts["records"]),
         parts.get("reject"),
         "retired" in parts,
+        "void" in parts,
     )
 
 

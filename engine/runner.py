@@ -198,7 +198,7 @@ def run_stage(
     vanished = census.vanished(scope)
     counts = _Counts()
     if chosen or vanished or census.revived:
-        with _Books(dataset, stage) as books:
+        with _Books(dataset, stage, ledger) as books:
             _refuse_if_grown(sizes, _sizes(dataset, stage))
             books.retire(vanished)
             books.revive(census.revived)
@@ -293,8 +293,10 @@ def check_reject_rate(report: StageReport, max_reject_rate: float) -> None:
 class _Books:
     """The record file, the ledger and the rejects of one stage, written in the safe order."""
 
-    def __init__(self, dataset: Dataset, stage: Stage[Any]) -> None:
+    def __init__(self, dataset: Dataset, stage: Stage[Any], settled: Ledger) -> None:
         self._dataset = dataset
+        self._settled = settled
+        self._void_lines: list[bytes] = []
         self._stage = stage
         self._fingerprint = fingerprint_of(stage)
         self._ledger_lines: list[bytes] = []
@@ -335,6 +337,7 @@ class _Books:
         if isinstance(outcome.result, ItemError):
             self._enter_reject(outcome.item_id, outcome.result, input_sha256)
         else:
+            self._void_lines.extend(self._settled.void_lines((outcome.item_id,)))
             self._record_lines.extend(dump_line(record) for record in outcome.result)
             record_ids = tuple(record.id for record in outcome.result)
             line = LedgerLine(outcome.item_id, input_sha256, self._fingerprint, record_ids)
@@ -358,6 +361,10 @@ class _Books:
         self._ledger_lines.append(line.dump())
 
     def _write_down(self) -> None:
+        if self._void_lines:
+            self._ledger.append(self._void_lines)
+            self._ledger.sync()
+            self._void_lines = []
         if self._record_lines:
             self._records.append(self._record_lines)
             self._records.sync()

@@ -98,6 +98,7 @@ lines = st.builds(
     st.lists(st.sampled_from(["A", "A_E0", "A_E1"]), unique=True).map(tuple),
     reject=st.none() | st.just("internal"),
     is_retired=st.just(False),
+    is_void=st.just(False),
 )
 
 
@@ -113,3 +114,13 @@ def test_what_a_ledger_says_follows_from_the_last_line_of_each_item(
         assert ledger.record_ids(item_id) == line.record_ids
         assert ledger.key(item_id) == settled_key(line.input_sha256, line.fingerprint)
         assert ledger.rejects().get(item_id) == line.reject
+
+
+def test_a_voided_item_is_not_settled_and_is_not_remembered_as_retired(tmp_path: Path) -> None:
+    line = a_line()
+    ledger = loaded(tmp_path / "l", line)
+    [void] = ledger.void_lines([line.item_id, "never seen"])
+    (tmp_path / "l").write_bytes((tmp_path / "l").read_bytes() + void)
+    voided = Ledger.load(tmp_path / "l")
+    assert line.item_id not in voided
+    assert voided.retired_line(line.item_id) is None

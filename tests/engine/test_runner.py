@@ -334,3 +334,16 @@ def test_thousands_of_outcomes_are_all_on_disk_in_the_order_they_came(tmp_path: 
     assert run(dataset, join_of(bodies)).num_records == 4500
     assert list(captions(dataset)) == list(bodies)
     assert len(Ledger.load(dataset.ledger_path("caption"))) == 4500
+
+
+def test_a_crash_before_the_ledger_line_and_a_setting_taken_back_leave_no_foreign_record(
+    tmp_path: Path,
+) -> None:
+    dataset = a_dataset(tmp_path)
+    run(dataset, join_of({"a": "Dog"}))
+    run(dataset, join_of({"a": "Cat"}))
+    path = dataset.ledger_path("caption")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    report = run(dataset, join_of({"a": "Dog"}))
+    assert report.num_done == 1, "what a crash left under the old line is not taken for it"
+    assert captions(dataset) == {"a": "Dog 1."}
