@@ -113,8 +113,8 @@ def check_unfit_rate(done: FileImport, *, max_reject_rate: float) -> None:
     num_unfit, num_all = len(done.report.unfit), done.report.num_videos + len(done.report.unfit)
     if num_unfit > max_reject_rate * num_all:
         raise TooManyRejectsError(
-            f"{num_unfit} of {num_all} entries could not be imported, more than "
-            f"--max-reject-rate {max_reject_rate:.0%}; `vau-data rejects --stage import` lists them"
+            f"{num_unfit} of {num_all} entries could not be imported, more than [run] "
+            f"max_reject_rate {max_reject_rate:.0%}; `vau-data rejects --stage import` lists them"
         )
 
 

@@ -31,11 +31,13 @@ def turns_for_summary(summary: Summary, is_anomalous: bool | None, draw: Draw) -
     """Judgement, description and, for abnormal segments, analysis; empty parts are left out.
 
     `is_anomalous` is the segment's label and decides which pools are asked from. An unlabelled
-    segment is asked neutrally; it has an analysis only if the summary judged it abnormal.
+    segment is asked neutrally; it has an analysis only if the summary judged it abnormal, and
+    no judgement if the summary could not tell: that is no answer to train on.
     """
     pools = ABNORMAL_POOLS if is_anomalous else NEUTRAL_POOLS
+    is_undecided = is_anomalous is None and summary.is_anomalous is None
     answers: list[tuple[Task, str]] = [
-        ("judgement", summary.judgement),
+        ("judgement", "" if is_undecided else summary.judgement),
         ("description", summary.description),
     ]
     if summary.analysis and (is_anomalous or (is_anomalous is None and summary.is_anomalous)):

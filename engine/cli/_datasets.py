@@ -38,11 +38,17 @@ def with_model(
     endpoints: list[str] | None,
 ) -> "Dataset":
     """The dataset as if dataset.toml named this model."""
+    from engine.errors import UsageError
+
     changes: dict[str, object] = {}
     if model is not None:
         changes["model"] = model
     if endpoints:
         changes["endpoints"] = tuple(endpoints)
+        if (model or getattr(dataset.config, section_name).model) == "baseline":
+            raise UsageError(
+                "the baseline needs no endpoint; name the model that it serves with --model"
+            )
     if not changes:
         return dataset
     section = getattr(dataset.config, section_name)

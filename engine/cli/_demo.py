@@ -1,8 +1,11 @@
 """The demo: corpus -> dataset -> release and contact sheets, and where to look at them."""
 
+import shutil
+import sys
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from engine.cli._imports import ImportFlags, run_import
@@ -93,13 +96,15 @@ def draw_sheets(dataset: "Dataset", *, is_quiet: bool) -> int:
 def _say_where_to_look(dataset: "Dataset", num_sheets: int) -> None:
     dir_path = dataset.dir_path
     release = dir_path / "releases" / dataset.config.export.name
+    command = "vau-data" if shutil.which("vau-data") else quote(str(Path(sys.argv[0]).resolve()))
     print(
         f"\nlook at\n"
         f"  {dir_path / 'sheets'}: {num_sheets} contact sheets, one per video\n"
         f"  {release}: the release; README.md there says what is in it\n"
         f"  {dir_path / 'captions.jsonl'} and its neighbours: one record a line\n"
         f"then try\n"
-        f"  cd {dir_path} && vau-data status && vau-data stats && vau-data validate\n"
+        f"  cd {quote(str(dir_path))}\n"
+        f"  {command} status; {command} stats; {command} validate\n"
         "the texts are the embedded baseline's: they show that everything works, and are no "
         "substitute for a real model's"
     )

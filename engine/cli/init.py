@@ -45,10 +45,12 @@ def init(
     ] = None,
 ) -> None:
     """Make a dataset folder with a commented dataset.toml."""
+    from shlex import quote
+
     from engine.cli._output import counted
     from engine.setup import Footage, init_dataset
 
     footage = Footage(videos, source, labels, lists, split)
     made = init_dataset(directory, footage, name=name)
     print(f"{made.dir_path / 'dataset.toml'}: {made.num_videos} videos ({counted(made.labels)})")
-    print(f"next: cd {made.dir_path} && vau-data ingest")
+    print(f"next: cd {quote(str(made.dir_path))} && vau-data run")

@@ -72,13 +72,15 @@ class MultiRow(TypedDict):
 
 
 def raw_entry(node: VideoNode) -> RawEntry | None:
-    """The video in the raw form; None when it has no summary, which the form cannot leave out.
+    """The video in the raw form; None where the form cannot say what is known of it.
+
+    That is: no summary, or neither label nor judgement (`[]` would say normal).
 
     Clips without a caption and events without a summary are left out, so numbers move up. Times
     count from the video's first frame, in seconds with 3 decimals. An unlabelled video is
     labelled as its summary judged it.
     """
-    if node.summary is None:
+    if node.summary is None or _is_undecided(node.video, node.summary):
         return None
     events = [(event, event.summary) for event in node.events if event.summary is not None]
     clips = [
@@ -98,6 +100,10 @@ def raw_entry(node: VideoNode) -> RawEntry | None:
         "events_summary_split": [_split(summary) for _, summary in events],
         "video_summary_split": _split(node.summary),
     }
+
+
+def _is_undecided(video: Video, summary: Summary) -> bool:
+    return video.is_anomalous is None and summary.is_anomalous is None
 
 
 def raw_label(video: Video, summary: Summary) -> list[str]:

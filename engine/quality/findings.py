@@ -18,6 +18,7 @@ class Finding:
 
 DEFECTS: Mapping[str, str] = MappingProxyType(
     {
+        "abnormal-event-in-normal-video": "an event is abnormal, but its video is labelled normal",
         "abnormal-judged-normal": "the label says abnormal, the judgement says that nothing is",
         "analysis-missing": "an abnormal segment's summary has no analysis",
         "analysis-on-normal": "a normal segment's summary has an analysis",

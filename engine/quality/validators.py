@@ -38,6 +38,11 @@ _SAID_OF_THE_SUMMARY = ("abnormal-judged-normal", "normal-judged-abnormal")
 def validate_video(node: VideoNode) -> Iterator[Finding]:
     """Every defect of a video's events, clips, captions, summaries and instructions."""
     yield from _video_label(node.video)
+    for event in node.events:
+        if event.event.is_anomalous and node.video.is_anomalous is False:
+            yield Finding(
+                "abnormal-event-in-normal-video", event.event.id, f"{node.video.id} is normal"
+            )
     yield from _event_windows(node.video, [event.event for event in node.events])
     for event in node.events:
         yield from _clip_windows(node.video, event)

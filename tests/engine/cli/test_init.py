@@ -11,7 +11,7 @@ def test_init_says_how_many_videos_of_which_label_there_are(footage: Path, tmp_p
     outcome = vau("init", tmp_path / "ds", "--videos", footage)
     assert outcome.code == 0
     assert "3 videos (1 abnormal, 1 normal, 1 unlabelled)" in outcome.out
-    assert "vau-data ingest" in outcome.out
+    assert "vau-data run" in outcome.out
 
 
 def test_written_settings_are_the_defaults_but_for_the_choices(

@@ -160,7 +160,6 @@ def test_video_without_a_summary_has_no_raw_entry(tmp_path: Path) -> None:
         (True, True, ["Anomaly"]),
         (None, True, ["Anomaly"]),
         (None, False, []),
-        (None, None, []),
         (False, True, []),
     ],
 )
@@ -174,3 +173,11 @@ def test_label_of_a_video_without_categories(
     entry = raw_entry(VideoNode(video, node.events, summary, ()))
     assert entry is not None
     assert entry["label"] == expected
+
+
+def test_a_video_of_which_nobody_could_tell_is_not_written_as_normal(tmp_path: Path) -> None:
+    node = nodes(tmp_path)[0]
+    assert node.summary is not None
+    summary = node.summary.model_copy(update={"is_anomalous": None})
+    video = a_video(is_anomalous=None, categories=())
+    assert raw_entry(VideoNode(video, node.events, summary, ())) is None

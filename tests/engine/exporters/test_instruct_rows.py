@@ -48,13 +48,18 @@ def test_normal_segment_is_asked_neutrally_and_never_why_it_is_anomalous() -> No
     ]
 
 
-@pytest.mark.parametrize(("judged", "tasks"), [(True, 3), (False, 2), (None, 2)])
+@pytest.mark.parametrize(("judged", "tasks"), [(True, 3), (False, 2)])
 def test_unlabelled_segment_is_analysed_only_where_it_was_judged_abnormal(
-    judged: bool | None, tasks: int
+    judged: bool, tasks: int
 ) -> None:
     turns = turns_for_summary(a_summary(judged=judged), None, pool_and_key)
     assert len(turns) == tasks
     assert turns[1].question.startswith("normal_description")
+
+
+def test_a_judgement_that_could_not_tell_is_no_answer_to_train_on() -> None:
+    turns = turns_for_summary(a_summary(judged=None), None, pool_and_key)
+    assert [turn.task for turn in turns] == ["description"]
 
 
 def test_parts_that_are_empty_are_not_asked_for() -> None:
