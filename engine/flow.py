@@ -22,10 +22,11 @@ from engine.runner import (
     RunOptions,
     StageReport,
     load_ledger,
+    report_at_rest,
     run_stage,
     take_census,
 )
-from engine.stage import Pending, Stage
+from engine.stage import Pending, Stage, fingerprint_of
 from engine.stages.caption import CaptionStage
 from engine.stages.clip import ClipStage
 from engine.stages.ingest import IngestStage
@@ -33,6 +34,7 @@ from engine.stages.instruct import InstructStage
 from engine.stages.propose import ProposeStage
 from engine.stages.score import ScoreStage
 from engine.stages.summarize import SummarizeStage
+from engine.stamps import read_stamp, state_of, write_stamp
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,13 @@ class Step:
     join: Callable[[Facts, Census], Iterable[Pending[Any]]]
     scope: str = ""
     """Prefix of this step's items, where two steps share a stage."""
+    is_stamped: bool = True
+    """Whether all that its join reads are files of the dataset folder."""
+
+    @property
+    def label(self) -> str:
+        """Tells steps that share a stage apart."""
+        return f"{self.name} {self.scope}".strip(" :")
 
     def join_of(self, dataset: Dataset) -> Callable[[Census], Iterable[Pending[Any]]]:
         """The join over the dataset as it is now."""
@@ -91,9 +100,14 @@ def caption(config: Config) -> Stage[Any]:
     )
 
 
-def summarize(config: Config) -> Stage[Any]:
-    """Captions -> summaries of events; these -> summaries of videos."""
-    return SummarizeStage(summarizer=build_summarizer(config.summarize))
+def summarize_events(config: Config) -> Stage[Any]:
+    """Captions -> summaries of events."""
+    return SummarizeStage(build_summarizer(config.summarize), granularity="event")
+
+
+def summarize_videos(config: Config) -> Stage[Any]:
+    """Summaries of events -> summaries of videos."""
+    return SummarizeStage(build_summarizer(config.summarize), granularity="video")
 
 
 def instruct(config: Config) -> Stage[Any]:
@@ -102,13 +116,13 @@ def instruct(config: Config) -> Stage[Any]:
 
 
 FLOW = (
-    Step("ingest", ingest, files.to_ingest),
+    Step("ingest", ingest, files.to_ingest, is_stamped=False),
     Step("score", score, footage.to_score),
     Step("propose", propose, footage.to_propose),
     Step("clip", clip, footage.to_clip),
     Step("caption", caption, footage.to_caption),
-    Step("summarize", summarize, texts.to_summarize_events, scope=texts.EVENT_SCOPE),
-    Step("summarize", summarize, texts.to_summarize_videos, scope=texts.VIDEO_SCOPE),
+    Step("summarize", summarize_events, texts.to_summarize_events, scope=texts.EVENT_SCOPE),
+    Step("summarize", summarize_videos, texts.to_summarize_videos, scope=texts.VIDEO_SCOPE),
     Step("instruct", instruct, texts.to_instruct),
 )
 
@@ -116,15 +130,23 @@ FLOW = (
 def run_step(
     dataset: Dataset, step: Step, *, executor: Executor, options: RunOptions
 ) -> StageReport:
-    """Bring one step up to date."""
-    return run_stage(
-        dataset,
-        step.build(dataset.config),
-        step.join_of(dataset),
-        executor=executor,
-        options=options,
-        scope=step.scope,
+    """Bring one step up to date; at once where nothing was touched since it was."""
+    stage = step.build(dataset.config)
+    fingerprint = fingerprint_of(stage)
+    stamp = (
+        None if options.retry_rejects else read_stamp(dataset, step.label, fingerprint=fingerprint)
     )
+    if stamp is not None:
+        return report_at_rest(stage, num_settled=stamp.num_settled, num_rejected=stamp.num_rejected)
+    index = Index(dataset)
+    join = partial(step.join, Facts(index))
+    report = run_stage(dataset, stage, join, executor=executor, options=options, scope=step.scope)
+    if step.is_stamped and not (report.num_left or report.waiting):
+        own = (dataset.ledger_path(stage.name), dataset.record_path(stage.writes))
+        files = index.files_read | {path: state_of(path) for path in own}
+        counts = (report.num_items, report.num_rejected + report.num_rejected_before)
+        write_stamp(dataset, step.label, fingerprint=fingerprint, files=files, counts=counts)
+    return report
 
 
 def look_at(

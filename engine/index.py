@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.dataset import Dataset
 from engine.ledger import IMPORT_LEDGER, Ledger
 from engine.lines import newest_lines
 from engine.reviews import lay_over
+from engine.stamps import FileState, state_of
 from engine.store import content_of, dump_line, parse_object, parse_record, read_lines
 from schemas import (
     Caption,
@@ -71,10 +73,16 @@ class Index:
     dataset: Dataset
     _lines: dict[type[Record], Mapping[str, bytes]] = field(default_factory=dict)
     _ledgers: dict[str, Ledger] = field(default_factory=dict)
+    files_read: dict[Path, FileState] = field(default_factory=dict)
+    """Every file that was looked into, as it was just before."""
+
+    def _note(self, path: Path) -> None:
+        self.files_read.setdefault(path, state_of(path))
 
     def ledger(self, stage_name: str) -> Ledger:
         """The ledger of one stage."""
         if stage_name not in self._ledgers:
+            self._note(self.dataset.ledger_path(stage_name))
             self._ledgers[stage_name] = Ledger.load(self.dataset.ledger_path(stage_name))
         return self._ledgers[stage_name]
 
@@ -86,6 +94,7 @@ class Index:
     def lines(self, record_type: type[Record]) -> Mapping[str, bytes]:
         """Id -> newest line of every live record, in order of first appearance in the file."""
         if record_type not in self._lines:
+            self._note(self.dataset.record_path(record_type))
             self._lines[record_type] = newest_lines(
                 self.dataset.record_path(record_type),
                 wanted=self._live_ids(record_type),
@@ -108,6 +117,7 @@ class Index:
     @cached_property
     def _reviews(self) -> dict[tuple[str, str], tuple[Review, ...]]:
         path = self.dataset.record_path(Review)
+        self._note(path)
         newest: dict[str, Review] = {}
         for line in read_lines(path):
             review = parse_record(Review, line, path=path)
@@ -181,7 +191,10 @@ class Index:
 _RUNS = re.compile(r"(\d+)")
 
 
-def natural_order(record_id: str) -> tuple[str | int, ...]:
-    """Sort key under which `E2` comes before `E10`: text and numbers in turn, text first."""
+def natural_order(record_id: str) -> tuple[tuple[str | int, ...], str]:
+    """Sort key under which `E2` comes before `E10`: text and numbers in turn, text first.
+
+    The id itself comes last, since `cam1` and `cam01` would tie, and the order of a file decide.
+    """
     runs = _RUNS.split(record_id)
-    return tuple(int(run) if place % 2 else run for place, run in enumerate(runs))
+    return tuple(int(run) if place % 2 else run for place, run in enumerate(runs)), record_id

@@ -153,6 +153,27 @@ class StageReport:
         """Items rejected in this run."""
         return sum(self.rejects.values())
 
+    @property
+    def num_items(self) -> int:
+        """Items that have an outcome, from this run or before."""
+        return self.num_done + self.num_rejected + self.num_settled_before
+
+
+def report_at_rest(stage: Stage[Any], *, num_settled: int, num_rejected: int) -> StageReport:
+    """What a run of a stage did that had nothing to do."""
+    return StageReport(
+        stage_name=stage.name,
+        num_done=0,
+        num_records=0,
+        rejects={},
+        num_settled_before=num_settled,
+        num_rejected_before=num_rejected,
+        num_retired=0,
+        num_left=0,
+        waiting={},
+        seconds=0.0,
+    )
+
 
 def load_ledger(dataset: Dataset, stage: Stage[Any]) -> Ledger:
     """What the stage has settled and what is still there of it.
@@ -279,7 +300,7 @@ def check_reject_rate(report: StageReport, max_reject_rate: float) -> None:
     Counts items rejected in earlier runs too: a re-run with nothing to do is no better.
     """
     num_rejected = report.num_rejected + report.num_rejected_before
-    num_items = report.num_done + report.num_rejected + report.num_settled_before
+    num_items = report.num_items
     if num_rejected <= max_reject_rate * num_items:
         return
     now = ", ".join(f"{count} {reason}" for reason, count in sorted(report.rejects.items()))

@@ -18,7 +18,7 @@ from engine.flow import FLOW, look_at
 from engine.ledger import LedgerLine
 from engine.stage import fingerprint_of
 from engine.store import dump_line
-from schemas import Clip, Event, Media, Provenance, Record, Video
+from schemas import Caption, Clip, Event, Media, Provenance, Record, Video
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -56,8 +56,12 @@ def write_settled(dir_path: Path, num_clips: int) -> None:
     dataset = Dataset.open(dir_path)
     _, pending = look_at(dataset, CAPTION)
     fingerprint = fingerprint_of(CAPTION.build(dataset.config))
-    with (dir_path / "runs" / "caption.jsonl").open("wb") as ledger:
+    with (
+        (dir_path / "captions.jsonl").open("wb") as captions,
+        (dir_path / "runs" / "caption.jsonl").open("wb") as ledger,
+    ):
         for item in pending:
+            captions.write(dump_line(_caption(item.id, item.group)))
             line = LedgerLine(item.id, item.input_sha256, fingerprint, (item.id,))
             ledger.write(line.dump())
 
@@ -126,6 +130,11 @@ def _clip(number: int) -> Clip:
         human_caption_id=None,
         provenance=_RULE,
     )
+
+
+def _caption(clip_id: str, video_id: str) -> Caption:
+    text = "A man in a dark coat walks past two parked cars and looks back at the door."
+    return Caption(id=clip_id, video_id=video_id, text=text, provenance=_RULE)
 
 
 def main(num_items: int = NUM_ITEMS) -> dict[str, float]:
