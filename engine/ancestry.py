@@ -6,8 +6,9 @@ from difflib import get_close_matches
 from typing import Literal
 
 from engine.errors import UsageError
-from engine.index import IMPORT_LEDGER, LEDGERS, WORDS, Index
+from engine.index import LEDGERS, WORDS, Index
 from engine.joins.texts import EVENT_SCOPE, VIDEO_SCOPE
+from engine.ledger import IMPORT_LEDGER
 from engine.rejects import current_rejects
 from engine.status import fingerprint_parts
 from engine.store import parse_record, read_lines

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from schemas import Release
 
 _BASELINE_WARNING = (
-    "> **Made with vau-data's embedded baseline models** (`{names}`): classical computer vision "
-    "and templates. They show that the engine works; they are no substitute for real captions."
+    "> **{count:,} of {total:,} captions and summaries come from vau-data's embedded baseline "
+    "models** (`{names}`): classical computer vision and templates. They show that the engine "
+    "works; they are no substitute for real captions."
 )
 
 
@@ -34,16 +35,13 @@ def dataset_card(release: Release, counts: Counter[str]) -> str:
 
 
 def _baseline_warning(release: Release) -> Iterable[str]:
-    names = sorted(
-        {
-            name
-            for file in ("captions.jsonl", "summaries.jsonl")
-            for name in release.makers.get(file, {})
-            if name.startswith("baseline/")
-        }
-    )
+    texts = Counter[str]()
+    for file in ("captions.jsonl", "summaries.jsonl"):
+        texts.update(release.makers.get(file, {}))
+    names = sorted(name for name in texts if name.startswith("baseline/"))
     if names:
-        yield _BASELINE_WARNING.format(names="`, `".join(names))
+        count, total = sum(texts[name] for name in names), texts.total()
+        yield _BASELINE_WARNING.format(count=count, total=total, names="`, `".join(names))
 
 
 def _counts_table(counts: Counter[str]) -> str:
@@ -80,6 +78,11 @@ def _limits(release: Release, counts: Counter[str]) -> str:
     limits += [
         f"{count:,} items are missing because stage `{stage}` rejected them."
         for stage, count in release.num_rejects.items()
+    ]
+    limits += [
+        f"{'an unknown number of' if count is None else f'{count:,}'} items of stage `{step}` were "
+        "not settled when this was exported."
+        for step, count in release.unsettled.items()
     ]
     return "\n".join(f"- {limit}" for limit in limits)
 

@@ -15,7 +15,6 @@ from engine.progress import Progress
 from engine.runner import Executor, Outcome
 from engine.stage import Item, Pending
 from engine.tree import VideoNode
-from engine.trees import Trees
 from schemas import Instruction, Record, Reject, Video
 
 _SLOWER_THAN_DECODING = 10.0
@@ -101,26 +100,30 @@ def _cut_one_by_one(body: VideoCuts) -> dict[str, MediaError]:
     return failures
 
 
-def export_media(index: Index, trees: Trees, target: Path, *, executor: Executor) -> dict[str, str]:
+def export_media(
+    index: Index, nodes: Iterable[VideoNode], target: Path, *, executor: Executor
+) -> dict[str, str]:
     """Cut all segments that have instructions; segment id -> why it could not be cut.
 
     `target` holds the cut files and nothing else afterwards.
     """
     media = index.dataset.config.media
     stage = CutMedia(media.deadline_seconds, media.deadline_per_video_second)
-    nodes = [node for node in trees.all() if node.instructions]
+    to_cut = {node.video.id: node for node in nodes if node.instructions}
     failures = {
         row.segment_id: "there is no video file"
-        for node in nodes
+        for node in to_cut.values()
         if node.video.media is None
         for row in node.instructions
     }
-    work = [_pending(index, node, target) for node in nodes if node.video.media is not None]
+    work = [
+        _pending(index, node, target) for node in to_cut.values() if node.video.media is not None
+    ]
     with Progress("cutting", len(work)) as progress:
         for outcome in executor.run(stage, work):
-            failures.update(_failures(outcome, trees))
+            failures.update(_failures(outcome, to_cut))
             progress.advance(is_reject=isinstance(outcome.result, ItemError))
-    _remove_unnamed(target, nodes, failures)
+    _remove_unnamed(target, to_cut.values(), failures)
     return failures
 
 
@@ -153,10 +156,10 @@ def _cut_of(video: Video, row: Instruction, target: Path) -> Cut:
     return Cut(target / name, row.start_seconds, row.end_seconds)
 
 
-def _failures(outcome: Outcome, trees: Trees) -> dict[str, str]:
+def _failures(outcome: Outcome, nodes: Mapping[str, VideoNode]) -> dict[str, str]:
     """Failed segments; all of a video's where its process died."""
     if isinstance(outcome.result, ItemError):
-        rows = trees.of(outcome.item_id).instructions
+        rows = nodes[outcome.item_id].instructions
         return {row.segment_id: outcome.result.detail for row in rows}
     rejects = (record for record in outcome.result if isinstance(record, Reject))
     return {reject.item_id: reject.detail for reject in rejects}

@@ -1,18 +1,20 @@
 """The live dataset -> `releases/<name>/`: exported files, a dataset card, and what they are of.
 
 The same records always give the same bytes. A release appears whole or not at all: it is written
-beside its place and renamed into it.
+beside its place and renamed into it, by one process at a time.
 """
 
+import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import orjson
+from filelock import FileLock, Timeout
 
 from engine.card import dataset_card
 from engine.collector import collector_paused
@@ -23,7 +25,7 @@ from engine.index import LEDGERS, Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
 from engine.runner import Executor
-from engine.store import PROVENANCE_MARK, write_whole_file
+from engine.store import PROVENANCE_MARK, parse_object, write_whole_file
 from engine.tree import VideoNode
 from engine.trees import Trees
 from engine.version import VERSION
@@ -31,6 +33,8 @@ from schemas import Caption, Click, Clip, Event, Instruction, Record, Release, S
 from schemas.base import Granularity
 
 Format = Literal["hivau-raw", "hivau-single", "hivau-multi", "llava"]
+
+_RELEASE_FILE = "release.json"
 
 _COUNTED: tuple[type[Record], ...] = (Video, Click, Event, Clip, Caption, Summary, Instruction)
 
@@ -47,6 +51,8 @@ class ExportOptions:
     compat: bool = False
     """The published test files' misspelt key `anwser`."""
     with_media: bool = False
+    unsettled: Mapping[str, int | None] = field(default_factory=dict)
+    """Step -> how many of its items are to be done or retired, or wait; None: cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +75,37 @@ def export(
     """Write a release. `executor` cuts media files and is needed only for `with_media`.
 
     Raises `UsageError` where there is nothing to export, where the name is taken by another
-    release, or where baseline texts would be mixed with others unasked.
+    release, where baseline texts would be mixed with others unasked, or where another process is
+    exporting.
     """
     index = Index(dataset)
     makers = count_makers(index)
     _refuse_mixture(makers, options)
     target = dataset.releases_dir_path / options.name
-    _refuse_taken_name(target, dataset, options)
+    with _sole_exporter(dataset, options.name):
+        _finish_renames(dataset.releases_dir_path)
+        _refuse_taken_name(target, dataset, options)
+        report = _write_and_rename(index, target, options, makers, (executor, on_video))
+    return ExportReport(target, report[0], report[1])
+
+
+def _write_and_rename(
+    index: Index,
+    target: Path,
+    options: ExportOptions,
+    makers: dict[str, dict[str, int]],
+    work: tuple[Executor | None, Callable[[], None]],
+) -> tuple[Release, dict[str, str]]:
     partial = _fresh_dir(target)
     try:
         with collector_paused():
-            report = _write_release(index, partial, options, makers, (executor, on_video))
+            report = _write_release(index, partial, options, makers, work)
         _rename_into_place(partial, target)
     except OSError as error:
         raise ServiceError(f"cannot write {target} ({error.strerror}); free some space") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return ExportReport(target, report[0], report[1])
+    return report
 
 
 def _write_release(
@@ -100,10 +120,12 @@ def _write_release(
     failed: dict[str, str] = {}
     if options.with_media:
         assert executor is not None
-        failed = export_media(index, trees, partial, executor=executor)
+        nodes = _with_live_texts(index, trees.with_instructions_alone())
+        failed = export_media(index, nodes, partial, executor=executor)
     with open_writers(partial, options.formats, compat=options.compat) as writers:
         needs_all = any(writer.needs_all for writer in writers)
-        for node in trees.all() if needs_all else trees.with_instructions_alone():
+        nodes = trees.all() if needs_all else trees.with_instructions_alone()
+        for node in _with_live_texts(index, nodes):
             _write_video(node, writers, failed.keys())
             _count(node, counts)
             on_video()
@@ -121,10 +143,23 @@ def _write_release(
         makers=makers,
         fingerprints=_fingerprints(index),
         num_rejects=_rejects(index, failed),
+        unsettled=dict(options.unsettled),
     )
-    write_whole_file(partial / "release.json", _pretty(release))
+    write_whole_file(partial / _RELEASE_FILE, _pretty(release))
     write_whole_file(partial / "README.md", dataset_card(release, counts).encode())
     return release, failed
+
+
+def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[VideoNode]:
+    """Without the instructions whose answer is a text that was discarded or is live no more.
+
+    `instruct` retires them when it next runs, but what a person took out must not wait for that.
+    """
+    captions, summaries = index.lines(Caption), index.lines(Summary)
+    texts = {"clip": captions, "event": summaries, "video": summaries}
+    for node in nodes:
+        rows = tuple(row for row in node.instructions if row.segment_id in texts[row.granularity])
+        yield node if len(rows) == len(node.instructions) else replace(node, instructions=rows)
 
 
 def _write_video(
@@ -145,10 +180,11 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
 
 
 def _count_segments(index: Index, counts: Counter[str]) -> None:
-    event_ids = list(_released_ids(index, Event))
+    facts = Facts(index)
+    event_ids = list(_released_ids(facts, Event))
     counts["events"] = len(event_ids)
-    counts["clips"] = sum(1 for _ in _released_ids(index, Clip))
-    counts["summaries"] = sum(1 for _ in _released_ids(index, Summary))
+    counts["clips"] = sum(1 for _ in _released_ids(facts, Clip))
+    counts["summaries"] = sum(1 for _ in _released_ids(facts, Summary))
     counts["events unconfirmed"] = sum(
         not index.fields(Event, event_id)["is_confirmed"] for event_id in event_ids
     )
@@ -162,43 +198,53 @@ _SEGMENTS_OF: Mapping[type[Record], tuple[Granularity, ...]] = {
 }
 
 
-def _released_ids(index: Index, record_type: type[Record]) -> Iterable[str]:
-    """Live records; of segments those alone whose video is live too, for no other is exported."""
-    lines = index.lines(record_type)
+def _released_ids(facts: Facts, record_type: type[Record]) -> Iterable[str]:
+    """Live records; of segments and what is about them those alone whose video is live too."""
+    lines = facts.index.lines(record_type)
+    if record_type is Instruction:
+        texts = {*_released_ids(facts, Caption), *_released_ids(facts, Summary)}
+        return (id_ for id_ in lines if id_.partition(":")[2] in texts)
     if record_type not in _SEGMENTS_OF:
         return lines
-    segment_ids = Facts(index).segment_ids
-    of_type = (segment_ids[granularity] for granularity in _SEGMENTS_OF[record_type])
+    of_type = (facts.segment_ids[granularity] for granularity in _SEGMENTS_OF[record_type])
     return (segment_id for ids in of_type for segment_id in ids if segment_id in lines)
 
 
 def count_makers(index: Index) -> dict[str, dict[str, int]]:
     """Per record file, how many released records each model, rule or person made."""
     makers: dict[str, dict[str, int]] = {}
+    facts = Facts(index)
     for record_type in _COUNTED:
         lines = index.lines(record_type)
-        tails = Counter(_provenance_of(lines[id_]) for id_ in _released_ids(index, record_type))
+        path = index.dataset.record_path(record_type)
+        released = _released_ids(facts, record_type)
+        tails = Counter(_provenance_of(lines[id_], path) for id_ in released)
         names = Counter[str]()
         for tail, count in tails.items():
             names[orjson.loads(tail)["name"]] += count
         if names:
-            makers[index.dataset.record_path(record_type).name] = dict(sorted(names.items()))
+            makers[path.name] = dict(sorted(names.items()))
     return makers
 
 
-def _provenance_of(line: bytes) -> bytes:
+def _provenance_of(line: bytes, path: Path) -> bytes:
     """The provenance object of a record's line; it holds no objects itself."""
     tail = line.partition(PROVENANCE_MARK)[2]
-    return tail[: tail.index(b"}") + 1]
+    end = tail.find(b"}") + 1
+    if not end:
+        parse_object(line, path=path)
+        raise UsageError(f"{path}: {line[:80]!r} has no provenance; delete that line")
+    return tail[:end]
 
 
 _TEXT_FILES = ("captions.jsonl", "summaries.jsonl")
 
 
+# People's names, such as `uca`, carry no slash; those of models, also of imported texts, do.
 def _refuse_mixture(makers: dict[str, dict[str, int]], options: ExportOptions) -> None:
     names = {name for file in _TEXT_FILES for name in makers.get(file, {})}
     baseline = {name for name in names if name.startswith("baseline/")}
-    real = {name for name in names - baseline if name.startswith("openai/")}
+    real = {name for name in names - baseline if "/" in name}
     if baseline and real and not options.allow_baseline:
         raise UsageError(
             f"texts of the baseline ({', '.join(sorted(baseline))}) would be mixed with those of "
@@ -228,13 +274,51 @@ def _fresh_dir(target: Path) -> Path:
     return partial
 
 
+@contextmanager
+def _sole_exporter(dataset: Dataset, name: str) -> Iterator[None]:
+    """Two exports at once would empty each other's folder."""
+    lock_path = dataset.dir_path / ".locks" / "releases.lock"
+    owner_path = lock_path.with_name("releases.owner")
+    lock = FileLock(lock_path, timeout=0)
+    try:
+        lock_path.parent.mkdir(exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        owner = owner_path.read_text() if owner_path.exists() else "another process"
+        raise UsageError(
+            f"{owner} is exporting to {dataset.releases_dir_path}; wait for it to end, or stop it"
+        ) from error
+    except PermissionError as error:
+        raise UsageError(f"cannot write {lock_path}: {error.strerror}") from error
+    except OSError as error:
+        raise ServiceError(f"cannot write {lock_path} ({error.strerror})") from error
+    try:
+        with suppress(OSError):  # it only makes another's message better
+            owner_path.write_text(f"process {os.getpid()} ({name!r})")
+        yield
+    finally:
+        owner_path.unlink(missing_ok=True)
+        lock.release()
+
+
+_OLD = ".{}.old"
+
+
 def _rename_into_place(partial: Path, target: Path) -> None:
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
+    old = target.with_name(_OLD.format(target.name))
     with suppress(FileNotFoundError):
         target.rename(old)
     partial.rename(target)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _finish_renames(releases_dir_path: Path) -> None:
+    """Put back what a process moved aside before it was killed, unless it was replaced."""
+    for old in releases_dir_path.glob(_OLD.format("*")):
+        target = old.with_name(old.name.removeprefix(".").removesuffix(".old"))
+        if (old / _RELEASE_FILE).exists() and not target.exists():
+            old.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:

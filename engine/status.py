@@ -9,9 +9,9 @@ from typing import Any
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.flow import FLOW, Step
-from engine.index import IMPORT_LEDGER, WORDS, Index
+from engine.index import WORDS, Index
 from engine.joins.facts import Facts
-from engine.ledger import Ledger
+from engine.ledger import IMPORT_LEDGER, Ledger
 from engine.runner import Census, take_census
 from engine.stage import Pending, parts_of
 from engine.store import parse_object, read_lines

@@ -9,7 +9,8 @@ import orjson
 
 from engine.dataset import Dataset
 from engine.errors import UsageError
-from engine.index import IMPORT_LEDGER, Index, natural_order
+from engine.index import Index, natural_order
+from engine.ledger import IMPORT_LEDGER
 from engine.quality.findings import Finding
 from engine.quality.source_validators import validate_clicks, validate_human_captions
 from engine.quality.validators import finding_of_unfit, validate_instruction_rows, validate_video

@@ -32,3 +32,5 @@ class Release(Frozen):
     """Per stage, the fingerprints its records were made under."""
     num_rejects: dict[str, int]
     """Per stage, how many items are missing because they were rejected."""
+    unsettled: dict[str, int | None] = Field(default_factory=dict)
+    """Per step, how many items were to be done or retired, or waited; None: could not be told."""

@@ -1,9 +1,10 @@
-"""Writes a release and says what is in it."""
+"""Writes a release and says what is in it, and what is not."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.cli._datasets import local_executor
+from engine.cli._output import remark
 
 if TYPE_CHECKING:
     from engine.dataset import Dataset
@@ -32,6 +33,27 @@ def do_export(
             executor=executor,
             on_video=lambda: progress.advance(is_reject=False),
         )
+
+
+def unsettled_items(dataset: "Dataset") -> dict[str, int | None]:
+    """Step -> how many of its items are to be done or retired, or wait; said on standard error.
+
+    None: the step cannot tell. A census of every step, so not for the end of a run.
+    """
+    from engine.status import dataset_status
+
+    found: dict[str, int | None] = {}
+    for stage in dataset_status(dataset).stages:
+        count = stage.num_to_do + stage.num_to_retire + sum(stage.waiting.values())
+        if count or stage.problem is not None:
+            found[stage.stage] = count if stage.problem is None else None
+    if found:
+        items = ", ".join(f"{name} {'?' if n is None else n}" for name, n in found.items())
+        remark(
+            f"warning: items are not settled ({items}); what is exported may be out of date or "
+            "incomplete: `vau-data status` says why, `vau-data run` settles what can be settled"
+        )
+    return found
 
 
 def export_row(report: "ExportReport") -> dict[str, object]:

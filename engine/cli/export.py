@@ -44,7 +44,7 @@ def export(
 ) -> None:
     """Write a release for trainers, with a dataset card."""
     from engine.cli._datasets import open_dataset
-    from engine.cli._exports import do_export, export_lines, export_row
+    from engine.cli._exports import do_export, export_lines, export_row, unsettled_items
     from engine.cli._output import print_json
     from engine.release import ExportOptions, Format
 
@@ -54,7 +54,13 @@ def export(
     section = opened.config.export
     formats = cast("tuple[Format, ...]", tuple(dict.fromkeys(format_ or section.formats)))
     options = ExportOptions(
-        formats, name or section.name, allow_baseline, overwrite, compat, with_media=media
+        formats,
+        name or section.name,
+        allow_baseline,
+        overwrite,
+        compat,
+        with_media=media,
+        unsettled=unsettled_items(opened),
     )
     report = do_export(opened, options, workers=workers, is_quiet=quiet)
     if as_json:

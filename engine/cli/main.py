@@ -1,5 +1,6 @@
 """`vau-data`: builds the command line, and is the one place where any error ends."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -179,7 +180,14 @@ def _explain(error: Exception, *, is_debug: bool) -> int:
 
 def main() -> None:
     """The console script."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    code = run_command_line(sys.argv[1:])
+    if code == EXIT_INTERRUPTED:
+        # All files are closed by now. A thread that is still connecting to a host that does not
+        # answer cannot be woken, and a plain exit would wait for it.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

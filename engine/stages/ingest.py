@@ -12,8 +12,15 @@ from engine.stage import Item
 from schemas import Provenance, Record, Video
 from schemas.base import Split
 
-_LEAST_BYTES_PER_SECOND = 25_000
-"""200 kbit/s: a file's size over this bounds its length before anything of it is decoded."""
+_LOW_BYTES_PER_SECOND = 25_000
+"""200 kbit/s, as surveillance recorders write it: bounds the length of an ordinary file."""
+_LOW_RATE_SECONDS = 3600.0
+"""Beyond an hour of that, a file is taken to be of a better rate …"""
+_USUAL_BYTES_PER_SECOND = 200_000
+"""… 1.6 Mbit/s, little for a camera of today."""
+_MOST_SECONDS = 4 * 3600.0
+"""No file is granted more: decoding is many times faster than playing, so that this is enough for
+a day of video, while a large file that hangs must not hold its worker for a night."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,8 @@ class IngestStage:
 
     def deadline_seconds(self, items: Sequence[Item[Any]]) -> float:
         """By file size, since the duration is not known yet and a header may lie."""
-        size_bytes: int = sum(item.body.size_bytes for item in items)
-        longest_seconds = size_bytes / _LEAST_BYTES_PER_SECOND
-        return self.base_deadline_seconds + self.deadline_per_video_second * longest_seconds
+        seconds = sum(_granted_video_seconds(item.body.size_bytes) for item in items)
+        return self.base_deadline_seconds + self.deadline_per_video_second * seconds
 
     def process(self, item: Item[IngestItem]) -> Iterable[Record]:
         """One Video."""
@@ -74,3 +80,8 @@ class IngestStage:
             media=probed.to_media(body.relative_path),
             provenance=Provenance(made_by="rule", name="rule/media-doctor"),
         )
+
+
+def _granted_video_seconds(size_bytes: int) -> float:
+    at_low_rate = min(size_bytes / _LOW_BYTES_PER_SECOND, _LOW_RATE_SECONDS)
+    return min(max(at_low_rate, size_bytes / _USUAL_BYTES_PER_SECOND), _MOST_SECONDS)

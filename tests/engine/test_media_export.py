@@ -11,11 +11,14 @@ from engine.index import Index
 from engine.media.decode import all_frames
 from engine.release import ExportOptions, ExportReport, export
 from schemas import Instruction
+from schemas.review import Discard
 from tests.builders import (
     a_click,
     a_dataset,
     a_human_caption,
+    a_review,
     a_video,
+    add_review,
     add_video,
     bring_in,
     copy_of,
@@ -84,6 +87,17 @@ def test_segments_of_a_video_without_a_file_are_left_out_and_counted(
     assert report.release.num_rejects == {"export": 3}
     num_rows = len(rows_of(report))
     assert len(rows_of(exported(dataset, executor, with_media=False))) == num_rows + 3
+
+
+def test_a_segment_whose_text_was_discarded_is_not_cut_even_before_the_next_run(
+    settled: Dataset, executor: LocalExecutor, tmp_path: Path
+) -> None:
+    dataset = copy_of(settled, tmp_path / "ds")
+    num_files = len(set(_videos(exported(dataset, executor).dir_path)))
+    add_review(dataset, a_review("caption", "Abuse001_E0C0", Discard(reason="privacy")))
+    report = exported(dataset, executor)
+    assert "hivau:Abuse001_E0C0" not in [row["id"] for row in rows_of(report)]
+    assert len(set(_videos(report.dir_path))) == num_files - 1
 
 
 def test_a_release_with_media_is_byte_for_byte_the_same_every_time(

@@ -1,11 +1,14 @@
 import hashlib
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from engine.cli._exports import unsettled_items
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.release import ExportOptions, ExportReport, export
@@ -50,6 +53,9 @@ def an_annotated_dataset(dir_path: Path) -> Dataset:
         )
     run_named(dataset, *TEXT_STEPS)
     return dataset
+
+
+OPTIONS = ExportOptions(FORMATS, "draft")
 
 
 def exported(dataset: Dataset, name: str = "draft", **changes: Any) -> ExportReport:
@@ -193,6 +199,65 @@ def test_what_a_crash_left_behind_is_cleaned_and_not_shipped(tmp_path: Path) -> 
     assert names == ["v1", "v2"]
 
 
+def stop_between_renames(dataset: Dataset, name: str) -> None:
+    """As a kill does: the release is moved aside, and its successor not yet in its place."""
+    target = dataset.releases_dir_path / name
+    target.rename(target.with_name(f".{name}.old"))
+
+
+@pytest.mark.parametrize("next_name", ["v1", "draft"])
+def test_a_release_moved_aside_by_a_process_that_was_killed_is_put_back(
+    tmp_path: Path, next_name: str
+) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    expected = tree(exported(dataset, "v1").dir_path)
+    stop_between_renames(dataset, "v1")
+    if next_name == "v1":
+        with pytest.raises(UsageError, match="'v1' exists"):
+            exported(dataset, "v1")
+    else:
+        exported(dataset, next_name)
+    assert tree(dataset.releases_dir_path / "v1") == expected
+    assert not list(dataset.releases_dir_path.glob(".*"))
+
+
+def test_a_release_that_was_replaced_before_the_kill_stays_replaced(tmp_path: Path) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    exported(dataset, "v1")
+    stop_between_renames(dataset, "v1")
+    successor = dataset.releases_dir_path / "v1"
+    successor.mkdir()
+    (successor / "README.md").write_text("newer")
+    exported(dataset)
+    assert tree(successor) == {"README.md": b"newer"}
+    assert not list(dataset.releases_dir_path.glob(".*"))
+
+
+def test_of_two_exports_at_once_the_second_is_refused_and_the_first_is_whole(
+    tmp_path: Path,
+) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    expected = tree(exported(dataset).dir_path)
+    is_under_way, may_go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        is_under_way.set()
+        assert may_go_on.wait(30)
+
+    first = threading.Thread(target=export, args=(dataset, OPTIONS), kwargs={"on_video": wait})
+    first.start()
+    assert is_under_way.wait(30)
+    try:
+        with pytest.raises(UsageError, match=rf"process {os.getpid()} \('draft'\) is exporting"):
+            exported(dataset, "other")
+    finally:
+        may_go_on.set()
+        first.join()
+    assert tree(dataset.releases_dir_path / "draft") == expected
+    exported(dataset, "other")
+    assert not list((dataset.dir_path / ".locks").glob("*.owner"))
+
+
 def test_an_export_that_fails_leaves_the_earlier_release_and_nothing_half_done(
     tmp_path: Path,
 ) -> None:
@@ -233,6 +298,92 @@ def test_what_a_person_discarded_is_not_exported(tmp_path: Path, target: str) ->
     assert report.release.num_clips == {"instruction": 3, "video": 2}[target]
     rows = (report.dir_path / "hivau-multi" / "instruction_train.jsonl").read_text()
     assert '"Abuse1_E0C0"' not in rows
+
+
+@pytest.mark.parametrize(
+    ("target", "target_id"),
+    [("caption", "Abuse1_E0C0"), ("summary", "Abuse1_E0"), ("summary", "Abuse1")],
+)
+def test_a_text_discarded_for_privacy_is_in_no_file_even_before_the_next_run(
+    tmp_path: Path, target: str, target_id: str
+) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    add_review(dataset, a_review(target, target_id, Discard(reason="privacy")))
+    report = exported(dataset)
+    assert report.release.num_instructions == 8
+    assert report.release.makers["instructions.jsonl"] == {"rule/instruct-hivau": 8}
+    for path in report.dir_path.rglob("*.jsonl"):
+        ids = [str(orjson.loads(line)["id"]) for line in path.read_bytes().splitlines()]
+        assert f"hivau:{target_id}" not in ids
+
+
+def test_a_segment_discarded_before_the_next_run_takes_its_instructions_along(
+    tmp_path: Path,
+) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    add_review(dataset, a_review("event", "Abuse1_E0", Discard(reason="privacy")))
+    release = exported(dataset).release
+    assert release.num_instructions == 7
+    assert release.makers["instructions.jsonl"] == {"rule/instruct-hivau": 7}
+
+
+def test_an_export_with_steps_left_to_do_says_so_on_the_card_and_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    edit = EditText(field="text", text="A man in green sings.")
+    add_review(dataset, a_review("caption", "Abuse1_E0C0", edit))
+    run_named(dataset, "summarize event:")
+    unsettled = unsettled_items(dataset)
+    assert unsettled == {"summarize videos": 1, "instruct": 2}
+    said = capsys.readouterr().err
+    assert "not settled (summarize videos 1, instruct 2)" in said
+    assert "vau-data run" in said
+    root = exported(dataset, unsettled=unsettled).dir_path
+    said_in_json = Release.model_validate_json((root / "release.json").read_bytes()).unsettled
+    assert said_in_json == unsettled
+    card = (root / "README.md").read_text()
+    limits = card.partition("## Known limits")[2]
+    assert "- 2 items of stage `instruct` were not settled when this was exported." in limits
+
+
+def test_an_export_of_a_settled_dataset_says_nothing_about_work_left(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    assert unsettled_items(dataset) == {}
+    assert capsys.readouterr().err == ""
+    assert "not settled" not in (exported(dataset).dir_path / "README.md").read_text()
+
+
+def test_a_step_that_cannot_tell_does_not_stop_an_export(tmp_path: Path) -> None:
+    dataset = an_annotated_dataset(tmp_path)
+    dataset.videos_dir_path.rmdir()
+    unsettled = unsettled_items(dataset)
+    assert unsettled == {"ingest": None}
+    card = (exported(dataset, unsettled=unsettled).dir_path / "README.md").read_text()
+    assert "an unknown number of items of stage `ingest`" in card
+
+
+def test_videos_whose_names_count_alike_are_in_one_order_however_they_came(
+    tmp_path: Path,
+) -> None:
+    trees = []
+    for number, names in enumerate((("cam1", "cam01"), ("cam01", "cam1"))):
+        dataset = a_dataset(tmp_path / str(number))
+        for name in names:
+            bring_in(
+                dataset,
+                a_video(name),
+                an_event(f"{name}_E0"),
+                a_clip(f"{name}_E0C0"),
+                a_caption(f"{name}_E0C0"),
+                a_summary(f"{name}_E0"),
+                a_summary(name),
+            )
+        run_named(dataset, *TEXT_STEPS)
+        trees.append(tree(exported(dataset).dir_path))
+    assert trees[0] == trees[1]
 
 
 def test_rejects_are_counted_and_named_among_the_limits(tmp_path: Path) -> None:

@@ -35,14 +35,24 @@ def test_each_file_that_cannot_be_read_costs_itself_alone(tmp_path: Path) -> Non
     assert isinstance(good, Item)
 
 
-def test_a_large_file_gets_more_time(tmp_path: Path) -> None:
-    stage, path = ingest(Config()), a_file(tmp_path)
+def deadline_of(size_bytes: int) -> float:
+    stage = ingest(Config())
     assert isinstance(stage, MediaStage)
-    small, large = (
-        stage.deadline_seconds([Item("x", an_ingest_item(path, size_bytes=size))])
-        for size in (10**4, 10**9)
-    )
-    assert small < 11 < 4000 < large
+    item = an_ingest_item(Path(__file__), size_bytes=size_bytes)
+    return stage.deadline_seconds([Item("x", item)])
+
+
+def test_a_large_file_gets_more_time() -> None:
+    assert deadline_of(10**4) < 11 < 2000 < deadline_of(10**9) < deadline_of(2 * 10**9)
+
+
+def test_an_hour_at_a_very_low_rate_gets_the_time_of_an_hour() -> None:
+    base, of_an_hour = 10.0, 3600 * 0.5
+    assert deadline_of(25_000 * 3600) == base + of_an_hour
+
+
+def test_a_huge_file_that_hangs_is_given_up_within_hours_not_days() -> None:
+    assert deadline_of(10**11) == deadline_of(10**12) < 3 * 3600
 
 
 def test_every_snippet_of_a_video_has_a_score_between_nothing_and_one(tmp_path: Path) -> None:
