@@ -1,9 +1,11 @@
 """Ids like HIVAU's: `Abuse001_x264`, `…_E0`, `…_E0C1`; given once, never to another stretch."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 Interval = tuple[float, float]
+Place = TypeVar("Place", bound=Hashable)
 
 _EVENT_OF = re.compile(r"^(?P<event>.+_E\d+)(?:C\d+)?$")
 
@@ -20,21 +22,21 @@ def parent_id(record_id: str, *, mark: str) -> str:
 
 
 def allot_ids(
-    intervals: Sequence[Interval],
+    places: Sequence[Place],
     *,
     prefix: str,
-    known: Mapping[Interval, str],
+    known: Mapping[Place, str],
     next_number: int,
 ) -> list[str]:
-    """One id per interval: the one it had before, else the next number never given.
+    """One id per place (an interval, mostly): the one it had, else the next number never given.
 
-    `prefix` stands before the number (`Abuse001_x264_E`); `known` maps intervals that had an id
-    to it.
+    `prefix` stands before the number (`Abuse001_x264_E`); `known` maps places that had an id to
+    it.
     """
     ids: list[str] = []
     taken: set[str] = set()
-    for interval in intervals:
-        record_id = known.get(interval)
+    for place in places:
+        record_id = known.get(place)
         if record_id is None or record_id in taken:
             record_id = f"{prefix}{next_number}"
             next_number += 1

@@ -1,5 +1,6 @@
 """Other people's annotation files -> records of a dataset: which videos, under which ids."""
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from engine.joins.facts import Facts
 from engine.ledger import IMPORT_LEDGER
 from engine.sources.imported import ImportedVideo, UnfitVideo
 from engine.store import parse_record, read_lines
-from schemas import Click, Clip, Event, Record, Video
+from schemas import Click, Clip, Event, HumanCaption, Record, Video
 from schemas.base import Split
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def import_uca(task: ImportTask) -> FileImport:
     """A UCA file -> human captions."""
     from engine.sources.uca import read_uca
 
-    return _finish(task, "uca", read_uca(task.path), Facts(Index(task.dataset)).videos)
+    facts = Facts(Index(task.dataset))
+    return _finish(task, "uca", _with_caption_ids(facts, read_uca(task.path)), facts.videos)
 
 
 def import_hivau(task: ImportTask, *, source: str | None, split: Split | None) -> FileImport:
@@ -198,6 +200,59 @@ def _with_click_ids(facts: Facts, clicks: Iterable[Click]) -> Iterator[ImportedV
             click.model_copy(update={"id": id_}) for click, id_ in zip(group, ids, strict=True)
         )
         yield ImportedVideo(video_id, None, tuple(named))
+
+
+Saying = tuple[float, float, str, int]
+"""Start, end and text of a human caption, and how many equal ones come before it."""
+
+
+def _with_caption_ids(
+    facts: Facts, entries: Iterable[ImportedVideo | UnfitVideo]
+) -> Iterator[ImportedVideo | UnfitVideo]:
+    """The same for human captions: clips name them, so a number must never change its meaning."""
+    given = _sayings_given(facts)
+    for entry in entries:
+        if isinstance(entry, UnfitVideo):
+            yield entry
+            continue
+        captions = [record for record in entry.records if isinstance(record, HumanCaption)]
+        ids = allot_ids(
+            _sayings(captions),
+            prefix=f"{entry.video_id}_H",
+            known=given.get(entry.video_id, {}),
+            next_number=facts.next_number(entry.video_id, stage_name=IMPORT_LEDGER, mark="_H"),
+        )
+        named = (
+            caption.model_copy(update={"id": id_})
+            for caption, id_ in zip(captions, ids, strict=True)
+        )
+        yield replace(entry, records=tuple(named))
+
+
+def _sayings(captions: Iterable[HumanCaption]) -> list[Saying]:
+    num_equal: Counter[tuple[float, float, str]] = Counter()
+    sayings: list[Saying] = []
+    for caption in captions:
+        said = (caption.start_seconds, caption.end_seconds, caption.text)
+        sayings.append((*said, num_equal[said]))
+        num_equal[said] += 1
+    return sayings
+
+
+def _sayings_given(facts: Facts) -> dict[str, dict[Saying, str]]:
+    """Video id -> what each of its human caption ids stands for, live or not."""
+    path = facts.index.dataset.record_path(HumanCaption)
+    newest: dict[str, HumanCaption] = {}
+    for line in read_lines(path):
+        caption = parse_record(HumanCaption, line, path=path)
+        newest[caption.id] = caption
+    by_video: dict[str, list[HumanCaption]] = {}
+    for caption in newest.values():
+        by_video.setdefault(caption.video_id, []).append(caption)
+    return {
+        video_id: dict(zip(_sayings(found), (caption.id for caption in found), strict=True))
+        for video_id, found in by_video.items()
+    }
 
 
 def _with_event_ids(

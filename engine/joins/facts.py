@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import orjson
 
 from engine.ids import event_id_of, parent_id
-from engine.index import IMPORT_LEDGER, Index, natural_order
-from engine.ledger import highest_numbers
+from engine.index import Index, natural_order
+from engine.ledger import IMPORT_LEDGER, highest_numbers
 from engine.store import parse_object, parse_record, read_lines
 from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
 from schemas.base import Granularity
@@ -84,8 +84,14 @@ class Facts:
     def _in_order_of_time(self, record_type: type[Record], parent: str) -> dict[str, list[str]]:
         by_parent: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         path = self.index.dataset.record_path(record_type)
+        reviewed = self.index.reviewed_ids(record_type)
         for record_id, line in self.index.lines(record_type).items():
-            parts = parse_object(line, path=path)
+            is_reviewed = record_id in reviewed
+            parts = (
+                self.index.fields(record_type, record_id)
+                if is_reviewed
+                else parse_object(line, path=path)
+            )
             by_parent[parts[parent]].append(
                 (parts["start_seconds"], parts["end_seconds"], len(record_id), record_id)
             )
@@ -132,6 +138,26 @@ class Facts:
         """Events that a person reviewed, or anything of which one did."""
         targets = self.index.reviewed_ids(Event, Clip, Caption, Summary)
         return {event_id for target in targets if (event_id := event_id_of(target))}
+
+    @cached_property
+    def _kept_event_ids_of(self) -> dict[str, set[str]]:
+        kept: dict[str, set[str]] = defaultdict(set)
+        for event_id in self.reviewed_event_ids - set(self.index.discarded_ids(Event)):
+            kept[parent_id(event_id, mark="_E")].add(event_id)
+        return kept
+
+    def events_to_bring_back(self, video_id: str) -> list[str]:
+        """Events of `propose` that a person wants kept, but that its last outcome lacks.
+
+        Such is an event that was discarded, then left out of a newer outcome, then taken back.
+        """
+        ledger = self.index.ledger("propose")
+        if video_id not in ledger or video_id in ledger.rejects():
+            return []
+        missing = self._kept_event_ids_of.get(video_id, set()) - {*ledger.record_ids(video_id)}
+        if not missing:
+            return []
+        return sorted(missing & {event.id for event in self.earlier_events_of.get(video_id, ())})
 
     @cached_property
     def pinned_clip_ids(self) -> frozenset[str]:

@@ -51,9 +51,15 @@ def to_propose(facts: Facts, census: Census) -> Iterator[Pending[ProposeItem]]:
             *(index.content(Click, click_id) for click_id in clicks),
             index.content(ScoreTrack, video.id) if has_scores else b"",
         )
-        if census.wants(video.id, input_sha256):
+        if census.wants(video.id, _unlike_if_incomplete(facts, video.id, input_sha256)):
             build = partial(_propose_item, facts, video)
             yield Pending(video.id, input_sha256.hex(), video.id, build)
+
+
+def _unlike_if_incomplete(facts: Facts, video_id: str, input_sha256: bytes) -> bytes:
+    """Another hash where events must come back; once they are back, the input is as settled."""
+    missing = facts.events_to_bring_back(video_id)
+    return digest(input_sha256, *map(str.encode, missing)) if missing else input_sha256
 
 
 def _propose_item(facts: Facts, video: Video) -> ProposeItem:
@@ -130,7 +136,7 @@ def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
             media = facts.media_digest(video_id) if is_live else b""
         if not is_live or clip_id in taken:
             continue
-        human_id = None if _NO_HUMAN_CAPTION in line else index.get(Clip, clip_id).human_caption_id
+        human_id = None if _NO_HUMAN_CAPTION in line else _human_caption_id(facts, clip_id)
         if not media and human_id is None:
             census.waits(clip_id, "the video file")
             continue
@@ -146,11 +152,17 @@ def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
 _NO_HUMAN_CAPTION = b',"human_caption_id":null'
 
 
+def _human_caption_id(facts: Facts, clip_id: str) -> str | None:
+    """What a person said of a clip; None also where that was taken back since it was cut."""
+    human_id = facts.index.get(Clip, clip_id).human_caption_id
+    return human_id if human_id in facts.index.lines(HumanCaption) else None
+
+
 def _caption_item(facts: Facts, clip_id: str) -> CaptionItem:
     index = facts.index
     clip = index.get(Clip, clip_id)
     video = facts.videos[clip.video_id]
-    human_id = clip.human_caption_id
+    human_id = _human_caption_id(facts, clip_id)
     return CaptionItem(
         clip=clip,
         human_caption=index.get(HumanCaption, human_id) if human_id else None,

@@ -13,6 +13,8 @@ _MADE_BY = Provenance(made_by="human", name="uca")
 def read_uca(path: Path) -> Imported:
     """Captions of every video, ids `{video}_H{n}` where `n` is the place in the file.
 
+    Places shift when a file is corrected, so the importer gives ids that last in their stead.
+
     Texts are stripped; captions may be unsorted and may overlap, and stay as they are. An empty
     sentence or a reversed interval is left out, its number unused, and the video is reported as
     unfit beside what was read of it. No video gets a stand-in (the file knows no frame count)

@@ -53,16 +53,21 @@ class CaptionStage:
         close_model(self.captioner)
 
     def fingerprint_parts(self) -> Mapping[str, Json]:
-        """Model, prompt, and which frames it is shown."""
-        return {
+        """Model, which frames it is shown, and the prompt where it is sent one."""
+        is_asked = not self._provenance.is_baseline
+        prompt: dict[str, Json] = {"prompt_sha256": prompt_sha256(self.prompt)} if is_asked else {}
+        return prompt | {
             "version": 1,
             "model": self.captioner.name,
             "model_settings": dict(self.captioner.fingerprint_parts()),
-            "prompt_sha256": prompt_sha256(self.prompt),
             "num_frames": self.captioner.num_frames,
             "max_side_px": self.captioner.max_side_px,
             "decoder": self.decoder,
         }
+
+    @property
+    def _provenance(self) -> Provenance:
+        return Provenance(made_by="model", name=self.captioner.name)
 
     def load(self, items: Sequence[Item[Any]]) -> Iterator[Item[Any] | tuple[str, ItemError]]:
         """Decode the frames of clips of one video in one pass, and prepare them."""
@@ -110,8 +115,7 @@ class CaptionStage:
         reply = self.captioner.caption(self.request(item))
         if reply.id != item.id:
             raise ItemError("id_mismatch", f"asked about {item.id}, answered about {reply.id}")
-        provenance = Provenance(made_by="model", name=self.captioner.name)
-        caption = self._caption(item, reply.text, provenance)
+        caption = self._caption(item, reply.text, self._provenance)
         yield caption.model_copy(update={"usage": reply.usage})
 
     def _caption(self, item: Item[CaptionItem], text: str, provenance: Provenance) -> Caption:

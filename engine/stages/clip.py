@@ -16,6 +16,9 @@ Cut = tuple[Interval, str | None]
 _SHORTEST_SECONDS = 0.1
 """What is left of a human caption's interval at an event's edge must be at least this long."""
 
+_ROUNDING_SECONDS = 0.001
+"""A clip may reach past its event by this much: ends were once rounded without a look at it."""
+
 
 @dataclass(frozen=True)
 class ClipItem:
@@ -33,7 +36,7 @@ class ClipItem:
 
 @dataclass(frozen=True)
 class ClipStage:
-    """Divides events. The method `auto` follows human captions where the event has any."""
+    """Divides events. The method `auto` follows human captions where they give any clip."""
 
     method: Literal["auto", "uniform", "random", "human"]
     target_seconds: float
@@ -46,7 +49,7 @@ class ClipStage:
 
     def fingerprint_parts(self) -> Mapping[str, Json]:
         """Only what the chosen method looks at."""
-        parts: dict[str, Json] = {"version": 1, "method": self.method}
+        parts: dict[str, Json] = {"version": 2, "method": self.method}
         if self.method in ("auto", "uniform"):
             parts["target_seconds"] = self.target_seconds
         if self.method == "random":
@@ -56,8 +59,14 @@ class ClipStage:
     def process(self, item: Item[ClipItem]) -> Iterable[Record]:
         """The event's clips in order of time."""
         body = item.body
-        pinned = [clip for clip in body.earlier if _is_kept(clip, body)]
-        cuts = [cut for cut in self._cuts(body) if not _is_covered(cut[0], pinned)]
+        all_cuts = self._cuts(body)
+        live_ids = {caption.id for caption in body.human_captions}
+        pinned = [
+            clip if clip.human_caption_id in live_ids else _captioned_anew(clip, all_cuts)
+            for clip in body.earlier
+            if _is_kept(clip, body)
+        ]
+        cuts = [cut for cut in all_cuts if not _is_covered(cut[0], pinned)]
         ids = allot_ids(
             [interval for interval, _ in cuts],
             prefix=f"{body.event.id}C",
@@ -71,8 +80,9 @@ class ClipStage:
 
     def _cuts(self, body: ClipItem) -> list[Cut]:
         event = body.event
-        if self.method == "human" or (self.method == "auto" and body.human_captions):
-            return _human_cuts(event, body.human_captions)
+        human = _human_cuts(event, body.human_captions)
+        if self.method == "human" or (self.method == "auto" and human):
+            return human
         if self.method == "random":
             parts = split_random(
                 event.start_seconds,
@@ -85,7 +95,7 @@ class ClipStage:
             parts = split_uniform(
                 event.start_seconds, event.end_seconds, target_seconds=self.target_seconds
             )
-        return [((to_milliseconds(start), to_milliseconds(end)), None) for start, end in parts]
+        return [(_tidy(part, event), None) for part in parts]
 
     def _clip(self, event: Event, cut: Cut, clip_id: str) -> Clip:
         (start_seconds, end_seconds), human_caption_id = cut
@@ -108,17 +118,28 @@ def _human_cuts(event: Event, captions: Iterable[HumanCaption]) -> list[Cut]:
         start_seconds = max(caption.start_seconds, event.start_seconds)
         end_seconds = min(caption.end_seconds, event.end_seconds)
         if end_seconds - start_seconds >= _SHORTEST_SECONDS:
-            interval = (to_milliseconds(start_seconds), to_milliseconds(end_seconds))
-            cuts.setdefault(interval, caption.id)
+            cuts.setdefault(_tidy((start_seconds, end_seconds), event), caption.id)
     return sorted(cuts.items())
+
+
+def _tidy(interval: Interval, event: Event) -> Interval:
+    """To milliseconds, but never past the event's own ends, which need not be whole ones."""
+    start_seconds = max(event.start_seconds, to_milliseconds(interval[0]))
+    return start_seconds, min(event.end_seconds, to_milliseconds(interval[1]))
 
 
 def _is_kept(clip: Clip, body: ClipItem) -> bool:
     is_inside = (
-        clip.start_seconds >= body.event.start_seconds
-        and clip.end_seconds <= body.event.end_seconds
+        clip.start_seconds >= body.event.start_seconds - _ROUNDING_SECONDS
+        and clip.end_seconds <= body.event.end_seconds + _ROUNDING_SECONDS
     )
     return clip.id in body.pinned_ids and is_inside
+
+
+def _captioned_anew(clip: Clip, cuts: Iterable[Cut]) -> Clip:
+    """A kept clip with what people now say of the very same stretch, which may be nothing."""
+    human_id = dict(cuts).get((clip.start_seconds, clip.end_seconds))
+    return clip.model_copy(update={"human_caption_id": human_id})
 
 
 def _is_covered(interval: Interval, pinned: Iterable[Clip]) -> bool:

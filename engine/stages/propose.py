@@ -66,7 +66,7 @@ class ProposeStage:
     def fingerprint_parts(self) -> Mapping[str, Json]:
         """All constants of the rules."""
         return {
-            "version": 1,
+            "version": 2,
             "growth": asdict(self.growth),
             "peaks": asdict(self.peaks),
             "normal": asdict(self.normal),
@@ -79,7 +79,7 @@ class ProposeStage:
         body = item.body
         _refuse_clicks_outside(body)
         by_id = {event.id: event for event in body.earlier}
-        kept = [by_id[event.id] for event in body.pinned]
+        kept = [_labelled(by_id[event.id], body.video) for event in body.pinned]
         new = [proposal for proposal in self._proposals(body) if not _is_reviewed(proposal, body)]
         ids = allot_ids(
             [proposal.interval for proposal in new],
@@ -171,7 +171,11 @@ def _tidy(interval: Interval, video: Video) -> Interval:
 
 def _is_reviewed(proposal: _Proposal, body: ProposeItem) -> bool:
     """Whether a person already decided about this stretch or these clicks."""
-    if any(set(proposal.click_ids) & set(event.click_ids) for event in body.pinned):
+    clicks = set(proposal.click_ids)
+    if any(clicks & set(event.click_ids) for event in body.pinned):
+        return True
+    # A click that belonged to nothing discarded is news, even beside one that did.
+    if clicks and clicks <= {id_ for event in body.discarded for id_ in event.click_ids}:
         return True
     return any(
         tiou(proposal.interval, (event.start_seconds, event.end_seconds)) >= _SAME_EVENT_TIOU
@@ -188,14 +192,23 @@ def _known_ids(body: ProposeItem) -> dict[Interval, str]:
     }
 
 
+def _labelled(event: Event, video: Video) -> Event:
+    """A kept event under its video's present label; a person's own label lies over it anyway."""
+    is_anomalous = _label(event.origin, video)
+    return event.model_copy(update={"is_anomalous": is_anomalous, "categories": video.categories})
+
+
+def _label(origin: str, video: Video) -> bool | None:
+    return True if origin == "click" else video.is_anomalous
+
+
 def _event(video: Video, proposal: _Proposal, event_id: str) -> Event:
-    is_clicked = proposal.origin == "click"
     return Event(
         id=event_id,
         video_id=video.id,
         start_seconds=proposal.interval[0],
         end_seconds=proposal.interval[1],
-        is_anomalous=True if is_clicked else video.is_anomalous,
+        is_anomalous=_label(proposal.origin, video),
         categories=video.categories,
         origin=proposal.origin,
         is_confirmed=False,

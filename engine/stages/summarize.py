@@ -30,6 +30,8 @@ class SummarizeStage:
     """Gives the label to the summarizer, as the papers do; without a label it is the judge."""
 
     summarizer: Summarizer
+    granularity: Literal["event", "video"]
+    """Which of its two steps this is; each has prompts of its own."""
     name: ClassVar[str] = "summarize"
     writes: ClassVar[type[Record]] = Summary
 
@@ -47,14 +49,21 @@ class SummarizeStage:
         close_model(self.summarizer)
 
     def fingerprint_parts(self) -> Mapping[str, Json]:
-        """Model and prompts."""
-        names = [name for name in prompt_names() if name.startswith("summarize_")]
-        return {
+        """Model, and this step's prompts where it is sent any."""
+        parts: dict[str, Json] = {
             "version": 1,
             "model": self.summarizer.name,
             "model_settings": dict(self.summarizer.fingerprint_parts()),
-            "prompts_sha256": {name: prompt_sha256(name) for name in names},
         }
+        if not self._provenance.is_baseline:
+            prefix = f"summarize_{self.granularity}."
+            names = [name for name in prompt_names() if name.startswith(prefix)]
+            parts["prompts_sha256"] = {name: prompt_sha256(name) for name in names}
+        return parts
+
+    @property
+    def _provenance(self) -> Provenance:
+        return Provenance(made_by="model", name=self.summarizer.name)
 
     def request(self, body: SummarizeItem) -> SummaryRequest:
         """Exactly what the summarizer is asked."""
@@ -82,7 +91,7 @@ class SummarizeStage:
             judgement=reply.judgement,
             description=reply.description,
             analysis=reply.analysis,
-            provenance=Provenance(made_by="model", name=self.summarizer.name),
+            provenance=self._provenance,
             usage=reply.usage,
         )
 

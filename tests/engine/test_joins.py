@@ -2,19 +2,22 @@
 
 from pathlib import Path, PurePosixPath
 
+import orjson
 import pytest
 
 from engine.dataset import Dataset
 from engine.executors.local import LocalExecutor
 from engine.flow import look_at, run_step
+from engine.import_files import ImportTask, import_uca
 from engine.index import Index
+from engine.joins.facts import Facts
 from engine.joins.files import give_ids, video_files
 from engine.release import ExportOptions, export
 from engine.runner import RunOptions
 from engine.stages.caption import CaptionItem
 from engine.stages.summarize import SummarizeItem
-from schemas import Event, Record, Video
-from schemas.review import Discard
+from schemas import Caption, Clip, Event, HumanCaption, Record, Video
+from schemas.review import Confirm, Discard, MoveBoundaries
 from tests.builders import (
     HERE,
     VIDEO_ID,
@@ -256,3 +259,104 @@ def test_an_unlabelled_video_that_was_discarded_is_not_worked_on(tmp_path: Path)
     assert to_do(dataset, "score") == []
     assert VIDEO_ID not in live(dataset)["videos.jsonl"]
     assert list(Index(dataset).all(Video)) == []
+
+
+def say(dataset: Dataset, *captions: tuple[float, float, str]) -> None:
+    """Import a file that says this of the video."""
+    entry = {"timestamps": [one[:2] for one in captions], "sentences": [one[2] for one in captions]}
+    path = dataset.dir_path / "uca.json"
+    path.write_bytes(orjson.dumps({VIDEO_ID: entry}))
+    import_uca(ImportTask(dataset, path))
+
+
+def said(dataset: Dataset) -> dict[str, str]:
+    captions = Index(dataset).all(HumanCaption)
+    return {caption.id.removeprefix(f"{VIDEO_ID}_"): caption.text for caption in captions}
+
+
+HE_RUNS, SHE_FALLS = (4.0, 7.0, "He runs."), (7.0, 11.0, "She falls.")
+
+
+def test_a_sentence_inserted_before_others_takes_none_of_their_ids(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, FILED)
+    say(dataset, HE_RUNS, SHE_FALLS)
+    assert said(dataset) == {"H0": "He runs.", "H1": "She falls."}
+    say(dataset, (0.0, 1.0, "Cars pass."), HE_RUNS, SHE_FALLS)
+    assert said(dataset) == {"H0": "He runs.", "H1": "She falls.", "H2": "Cars pass."}
+
+
+def test_the_number_of_a_sentence_that_is_gone_is_its_own_for_ever(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, FILED)
+    say(dataset, HE_RUNS, SHE_FALLS)
+    say(dataset, HE_RUNS)
+    say(dataset, HE_RUNS, (7.0, 11.0, "A woman falls."))
+    assert said(dataset) == {"H0": "He runs.", "H2": "A woman falls."}
+    say(dataset, SHE_FALLS, HE_RUNS)
+    assert said(dataset) == {"H1": "She falls.", "H0": "He runs."}
+
+
+def test_a_sentence_that_stands_twice_in_a_file_keeps_both_its_ids(tmp_path: Path) -> None:
+    dataset = dataset_of(tmp_path, FILED)
+    say(dataset, HE_RUNS, HE_RUNS)
+    for _ in range(2):
+        say(dataset, SHE_FALLS, HE_RUNS, HE_RUNS)
+        assert set(said(dataset)) == {"H0", "H1", "H2"}
+
+
+def a_person_confirmed_what_was_said(dir_path: Path) -> Dataset:
+    """A clip of 7 to 11 s with a human caption, and a person who agrees with that caption."""
+    event = an_event(start_seconds=4.0, end_seconds=11.0, origin="click")
+    dataset = dataset_of(dir_path, FILED, event)
+    say(dataset, HE_RUNS, SHE_FALLS)
+    run_named(dataset, "clip", "caption")
+    add_review(dataset, a_review("caption", f"{E0}C1", Confirm()))
+    return dataset
+
+
+def texts_of_clips(dataset: Dataset) -> dict[float, str]:
+    index = Index(dataset)
+    return {c.start_seconds: index.get(Caption, c.id).text for c in index.all(Clip)}
+
+
+def test_a_confirmed_clip_keeps_its_own_sentence_when_another_is_inserted(tmp_path: Path) -> None:
+    dataset = a_person_confirmed_what_was_said(tmp_path)
+    say(dataset, (4.0, 5.0, "He waits."), HE_RUNS, SHE_FALLS)
+    run_named(dataset, "clip", "caption")
+    assert texts_of_clips(dataset)[7.0] == "She falls."
+
+
+def test_a_confirmed_clip_takes_the_corrected_sentence_of_its_stretch(tmp_path: Path) -> None:
+    dataset = a_person_confirmed_what_was_said(tmp_path)
+    say(dataset, HE_RUNS, (7.0, 11.0, "A woman falls."))
+    run_named(dataset, "clip", "caption")
+    assert texts_of_clips(dataset)[7.0] == "A woman falls."
+
+
+@pytest.mark.parametrize("labels", [("caption",), ("clip", "caption")])
+def test_a_clip_whose_sentence_was_taken_out_is_left_to_the_captioner(
+    tmp_path: Path, labels: tuple[str, ...]
+) -> None:
+    dataset = a_person_confirmed_what_was_said(tmp_path)
+    say(dataset, HE_RUNS)
+    run_named(dataset, *labels[:-1])
+    [pending] = look_at(dataset, step_named("caption"))[1]
+    assert (pending.id, pending.ready().body.human_caption) == (f"{E0}C1", None)
+
+
+def test_events_whose_boundaries_a_person_moved_come_in_their_new_order(tmp_path: Path) -> None:
+    events = (an_event(E0), an_event(E1, start_seconds=20.0, end_seconds=28.0))
+    dataset = dataset_of(tmp_path, a_video(), *events)
+    add_review(dataset, a_review("event", E0, MoveBoundaries(start_seconds=40.0, end_seconds=48.0)))
+    assert Facts(Index(dataset)).event_ids_of == {VIDEO_ID: [E1, E0]}
+
+
+def test_clips_whose_boundaries_a_person_moved_are_summed_up_in_their_new_order(
+    tmp_path: Path,
+) -> None:
+    clips = (a_clip(f"{E0}C0"), a_clip(f"{E0}C1", start_seconds=5.0, end_seconds=6.0))
+    captions = (a_caption(f"{E0}C0", text="Later."), a_caption(f"{E0}C1", text="Earlier."))
+    dataset = dataset_of(tmp_path, a_video(), an_event(), *clips, *captions)
+    moved = MoveBoundaries(start_seconds=6.0, end_seconds=8.0)
+    add_review(dataset, a_review("clip", f"{E0}C0", moved))
+    [pending] = look_at(dataset, step_named("summarize event:"))[1]
+    assert pending.ready().body.texts == ("Earlier.", "Later.")

@@ -73,6 +73,8 @@ from engine.flow import FLOW
 from engine.stage import fingerprint_of
 
 assert prompting.PROMPTS_DIR_PATH == Path("prompts").resolve()
+MODEL = {"model": "tiny", "endpoints": ("http://127.0.0.1:8000/v1",)}
+SERVED = Config.model_validate({"caption": MODEL, "summarize": MODEL})
 found = []
 for edit in [None, *json.loads(sys.argv[1])]:
     if edit:
@@ -83,7 +85,8 @@ for edit in [None, *json.loads(sys.argv[1])]:
         path.write_text(text.replace(old, new, 1))
         prompting.prompt_body.cache_clear()
         prompting.questions.cache_clear()
-    found.append({step.name: fingerprint_of(step.build(Config())) for step in FLOW})
+    built = {f"{step.name} {step.scope}".strip(): step.build(SERVED) for step in FLOW}
+    found.append({label: fingerprint_of(stage) for label, stage in built.items()})
 print(json.dumps(found))
 """
 
@@ -91,15 +94,15 @@ EDITS = [
     ("caption_clip.md", "source:", "origin:", set()),
     ("summarize_video.normal.md", "source:", "origin:", set()),
     ("caption_clip.md", "Please", "Kindly", {"caption"}),
-    ("summarize_event.abnormal.md", "dense", "short", {"summarize"}),
-    ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize"}),
+    ("summarize_event.abnormal.md", "dense", "short", {"summarize event:"}),
+    ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize video:"}),
     ("questions/judgement.txt", "?", "??", {"instruct"}),
     ("questions/caption.txt", "\n", "\n\n", set()),
 ]
-"""File, what is replaced by what, and the stages for which that matters."""
+"""File, what is replaced by what, and the steps for which that matters."""
 
 
-def test_a_changed_prompt_or_question_makes_its_stage_stale_and_a_header_none(
+def test_a_changed_prompt_or_question_makes_its_step_stale_and_a_header_none(
     tmp_path: Path,
 ) -> None:
     """On a copy of the code, each edit upon the one before."""

@@ -28,7 +28,9 @@ from tests.builders import (
     live,
     reconfigured,
     run_all,
+    step_named,
 )
+from tests.engine.stages.examples import edit_prompt
 from tests.engine.staleness_corpus import (
     CLICKS,
     LABELS,
@@ -495,6 +497,51 @@ def test_a_discarded_event_that_is_taken_back_is_not_captioned_again(
     assert "caption" not in work
     assert "summarize event:" not in work
     assert E0 in live(dataset)["summaries.jsonl"]
+
+
+def test_a_discarded_event_that_is_taken_back_returns_though_its_video_was_proposed_for_anew(
+    dataset: Dataset, executor: LocalExecutor
+) -> None:
+    add_review(dataset, A_CAPTION, a_review("event", E0, Discard(reason="blurred")))
+    bring_in(dataset, *CLICKS, a_click("Abuse001_K2", time_seconds=18.0, frame=450))
+    bring_up_to_date(dataset, executor=executor)
+    assert E0 not in Index(dataset).lines(Event)
+    add_review(dataset, a_review("event", E0, Confirm(), number=1))
+    work = to_do(bring_up_to_date(dataset, executor=executor))
+    assert work["propose"] == {"Abuse001"}
+    assert "caption" not in work
+    index = Index(dataset)
+    assert index.get(Caption, C0).text == "A man in red shouts."
+    assert list(index.orphaned_reviews()) == []
+    assert bring_up_to_date(dataset, executor=executor) == {}
+
+
+def test_a_discarded_event_that_is_taken_back_waits_while_its_video_is_rejected(
+    dataset: Dataset, executor: LocalExecutor
+) -> None:
+    """A click past the end rejects the video; that is told once, not at every run."""
+    add_review(dataset, a_review("event", E0, Discard(reason="blurred")))
+    bring_in(dataset, a_click("Abuse001_K2", time_seconds=99.0, frame=2475))
+    run_all(dataset, executor=executor)
+    add_review(dataset, a_review("event", E0, Confirm(), number=1))
+    assert look_at(dataset, step_named("propose"))[0].num_to_do == 0
+    bring_in(dataset, *CLICKS)
+    bring_up_to_date(dataset, executor=executor)
+    assert E0 in Index(dataset).lines(Event)
+
+
+@pytest.mark.parametrize(
+    ("edited", "work"),
+    [
+        ("summarize_video.normal", {"summarize video:"}),
+        ("summarize_event.normal", {"summarize event:"}),
+    ],
+)
+def test_an_edited_prompt_makes_only_the_summaries_stale_that_are_asked_for_with_it(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, edited: str, work: set[str]
+) -> None:
+    edit_prompt(monkeypatch, "engine.stages.summarize", edited)
+    assert {label_of(step) for step in FLOW if look_at(dataset, step)[0].num_to_do} == work
 
 
 EVERYTHING_ELSE = {

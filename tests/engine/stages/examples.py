@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from engine.prompting import prompt_sha256
 from engine.stage import Item, MediaStage, Stage
 from engine.stages.caption import CaptionItem
 from engine.stages.clip import ClipItem
@@ -106,6 +109,15 @@ def example_items(dir_path: Path) -> dict[str, Item[Any]]:
         "summarize": Item(f"event:{EVENT_ID}", a_summarize_item()),
         "instruct": Item(f"hivau:{EVENT_ID}", an_instruct_item()),
     }
+
+
+def edit_prompt(monkeypatch: pytest.MonkeyPatch, module: str, edited: str) -> None:
+    """As if the prompt of this name said something else, for one stage's module."""
+
+    def as_edited(name: str) -> str:
+        return "another" if name == edited else prompt_sha256(name)
+
+    monkeypatch.setattr(f"{module}.prompt_sha256", as_edited)
 
 
 def loaded(stage: Stage[Any], item: Item[Any]) -> Item[Any]:

@@ -4,12 +4,13 @@ import pytest
 
 from engine.errors import ItemError, MediaError
 from engine.media.frames import Frame
-from engine.models.chat import CaptionReply, CaptionRequest
-from engine.stage import Item
+from engine.models.baseline import BaselineCaptioner
+from engine.models.chat import Captioner, CaptionReply, CaptionRequest
+from engine.stage import Item, fingerprint_of
 from engine.stages.caption import CaptionItem, CaptionStage
 from schemas import Caption, Usage
 from tests.builders import HUMAN, a_clip, a_human_caption
-from tests.engine.stages.examples import CLIP_ID, a_caption_item, a_file
+from tests.engine.stages.examples import CLIP_ID, a_caption_item, a_file, edit_prompt
 from tests.fakes import ScriptedCaptioner
 from tests.videos import read_index
 
@@ -26,7 +27,7 @@ def another_id(request: CaptionRequest) -> CaptionReply:
     return CaptionReply("Fighting002_E0C0", "A dog barks.", None)
 
 
-def a_stage(captioner: ScriptedCaptioner | None = None) -> CaptionStage:
+def a_stage(captioner: Captioner | None = None) -> CaptionStage:
     return CaptionStage(
         captioner=captioner or ScriptedCaptioner(words),
         prompt="caption_clip",
@@ -90,3 +91,15 @@ def test_a_file_that_cannot_be_read_is_a_media_error(tmp_path: Path) -> None:
     with pytest.raises(MediaError) as caught:
         list(a_stage().load([Item(CLIP_ID, a_caption_item(path))]))
     assert caught.value.reason == "media_unreadable"
+
+
+@pytest.mark.parametrize(
+    ("captioner", "is_another"), [(ScriptedCaptioner(words), True), (BaselineCaptioner(), False)]
+)
+def test_an_edited_prompt_counts_only_for_captioners_that_are_sent_it(
+    captioner: Captioner, is_another: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = a_stage(captioner)
+    before = fingerprint_of(stage)
+    edit_prompt(monkeypatch, "engine.stages.caption", "caption_clip")
+    assert (fingerprint_of(stage) != before) is is_another

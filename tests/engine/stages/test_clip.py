@@ -9,7 +9,7 @@ from engine.config import Config
 from engine.flow import clip
 from engine.stage import Item, fingerprint_of
 from engine.stages.clip import ClipStage
-from schemas import Clip
+from schemas import Clip, HumanCaption
 from tests.builders import VIDEO_ID, a_clip, a_human_caption, an_event
 from tests.engine.stages.examples import EVENT_ID, a_clip_item
 
@@ -65,9 +65,15 @@ def test_the_same_interval_captioned_twice_is_one_clip() -> None:
     assert spans(clips(human_captions=captions)) == [(2.0, 5.0)]
 
 
+SLIVER = a_human_caption(start_seconds=0.0, end_seconds=2.05)
+
+
 def test_a_sliver_of_a_human_caption_at_the_events_edge_is_no_clip() -> None:
-    sliver = a_human_caption(start_seconds=0.0, end_seconds=2.05)
-    assert clips(human_captions=(sliver,)) == []
+    assert clips(by=stage(method="human"), human_captions=(SLIVER,)) == []
+
+
+def test_an_event_with_nothing_but_a_sliver_of_a_human_caption_is_cut_by_rule() -> None:
+    assert clips(human_captions=(SLIVER,)) == clips() != []
 
 
 def test_uniform_ignores_human_captions() -> None:
@@ -99,6 +105,54 @@ def test_a_clip_that_a_person_touched_is_kept_and_not_cut_over() -> None:
     for one in made:
         covered = min(one.end_seconds, 6.0) - max(one.start_seconds, 2.0)
         assert one == touched or covered <= one.duration_seconds / 2
+
+
+NTSC = an_event(start_seconds=0.0333667, end_seconds=400 * 1001 / 30000)
+"""Its end, 13.346666… s, lies below its own rounding to milliseconds."""
+
+
+@pytest.mark.parametrize("method", ["auto", "random", "human"])
+def test_no_clip_is_rounded_past_the_end_of_its_event(method: str) -> None:
+    said = a_human_caption(start_seconds=0.0, end_seconds=14.0)
+    made = clips(by=stage(method=method), event=NTSC, human_captions=(said,))
+    assert (made[0].start_seconds, made[-1].end_seconds) == (NTSC.start_seconds, NTSC.end_seconds)
+
+
+@pytest.mark.parametrize("end_seconds", [NTSC.end_seconds, 13.347])
+def test_a_touched_clip_at_an_end_that_is_no_whole_millisecond_survives_shorter_clips(
+    end_seconds: float,
+) -> None:
+    """The second is as clips were written before their ends were held to their event's."""
+    touched = a_clip(start_seconds=6.69, end_seconds=end_seconds)
+    pinned_ids = frozenset({touched.id})
+    shorter = stage(target_seconds=3.0)
+    made = clips(by=shorter, event=NTSC, earlier=(touched,), pinned_ids=pinned_ids, next_number=1)
+    assert made[-1] == touched
+
+
+@pytest.mark.parametrize(
+    ("captions", "human_caption_id"),
+    [
+        ((), None),
+        ((a_human_caption(f"{VIDEO_ID}_H0", start_seconds=7.0, end_seconds=12.0),), None),
+        ((a_human_caption(f"{VIDEO_ID}_H2", start_seconds=5.0, end_seconds=9.0),), "H2"),
+        ((a_human_caption(f"{VIDEO_ID}_H1", start_seconds=4.0, end_seconds=8.0),), "H1"),
+    ],
+    ids=["gone", "of another stretch", "worded anew", "moved"],
+)
+def test_a_touched_clip_names_no_human_caption_that_is_gone(
+    captions: tuple[HumanCaption, ...], human_caption_id: str | None
+) -> None:
+    touched = a_clip(start_seconds=5.0, end_seconds=9.0, human_caption_id=f"{VIDEO_ID}_H1")
+    made = clips(
+        human_captions=captions,
+        earlier=(touched,),
+        pinned_ids=frozenset({touched.id}),
+        next_number=1,
+    )
+    [kept] = [one for one in made if one.id == touched.id]
+    named = human_caption_id and f"{VIDEO_ID}_{human_caption_id}"
+    assert kept == touched.model_copy(update={"human_caption_id": named})
 
 
 def test_a_touched_clip_that_no_longer_lies_in_its_event_is_let_go() -> None:

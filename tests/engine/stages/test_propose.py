@@ -4,6 +4,7 @@ import pytest
 
 from engine.config import Config
 from engine.flow import propose
+from engine.intervals import Interval, tiou
 from engine.stage import Item
 from engine.stages.propose import ProposeStage
 from schemas import Event, ScoreTrack
@@ -25,6 +26,10 @@ def stage(**settings: Any) -> ProposeStage:
 def proposed(*, by: ProposeStage | None = None, **changes: Any) -> list[Event]:
     item = Item(VIDEO_ID, a_propose_item(**changes))
     return [event for event in (by or stage()).process(item) if isinstance(event, Event)]
+
+
+def extent(event: Event) -> Interval:
+    return event.start_seconds, event.end_seconds
 
 
 def a_peak(*, name: str = "scorer/x") -> ScoreTrack:
@@ -122,6 +127,36 @@ def test_a_click_whose_event_a_person_moved_grows_no_second_event() -> None:
 def test_a_stretch_that_a_person_discarded_is_not_proposed_again() -> None:
     made = proposed()[0]
     assert proposed(earlier=(made,), discarded=(made,), next_number=1) == []
+
+
+def test_a_clicked_event_that_a_person_discarded_does_not_come_back_with_another_extent() -> None:
+    click = a_click(time_seconds=25.5)
+    [made] = proposed(clicks=(click,))
+    [shaped] = proposed(clicks=(click,), scores=a_peak())
+    assert tiou(extent(shaped), extent(made)) < 0.5
+    again = proposed(
+        clicks=(click,), scores=a_peak(), earlier=(made,), discarded=(made,), next_number=1
+    )
+    assert again == []
+
+
+def test_a_new_click_beside_a_discarded_one_still_gets_its_event() -> None:
+    discarded = an_event(E0, start_seconds=9.9, end_seconds=10.1, click_ids=(K0,))
+    clicks = (a_click(K0, time_seconds=10.0), a_click(K1, time_seconds=10.5))
+    events = proposed(clicks=clicks, earlier=(discarded,), discarded=(discarded,), next_number=1)
+    assert [event.click_ids for event in events if K1 in event.click_ids]
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_anomalous"), [("normal_sample", False), ("score", False), ("click", True)]
+)
+def test_a_kept_event_follows_its_videos_new_label(origin: str, is_anomalous: bool) -> None:
+    unlabelled = {"is_anomalous": True if origin == "click" else None, "categories": ()}
+    made = an_event(E0, origin=origin, is_confirmed=False, **unlabelled)
+    video = a_video(is_anomalous=False, categories=("Calm",))
+    kept = proposed(video=video, clicks=(), earlier=(made,), pinned=(made,), next_number=1)[0]
+    label = {"is_anomalous": is_anomalous, "categories": ("Calm",)}
+    assert kept == made.model_copy(update=label)
 
 
 def test_a_discarded_events_id_is_not_given_to_its_neighbor() -> None:

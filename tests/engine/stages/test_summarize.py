@@ -1,15 +1,16 @@
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from engine.errors import ItemError
-from engine.models.chat import SummaryReply, SummaryRequest
+from engine.models.baseline import BaselineSummarizer
+from engine.models.chat import Summarizer, SummaryReply, SummaryRequest
 from engine.prompting import fill
-from engine.stage import Item
+from engine.stage import Item, fingerprint_of
 from engine.stages.summarize import SummarizeStage
 from schemas import Summary
 from tests.builders import VIDEO_ID
-from tests.engine.stages.examples import EVENT_ID, a_summarize_item
+from tests.engine.stages.examples import EVENT_ID, a_summarize_item, edit_prompt
 from tests.fakes import ScriptedSummarizer
 
 
@@ -26,7 +27,7 @@ def another_id(request: SummaryRequest) -> SummaryReply:
 
 
 def summary(says: Any = agreeing, **changes: Any) -> Summary:
-    stage = SummarizeStage(ScriptedSummarizer(says))
+    stage = SummarizeStage(ScriptedSummarizer(says), granularity="event")
     [record] = stage.process(Item(f"event:{EVENT_ID}", a_summarize_item(**changes)))
     assert isinstance(record, Summary)
     return record
@@ -66,9 +67,37 @@ def test_the_label_chooses_the_prompt_and_texts_fill_it_braces_and_all(
     changes: dict[str, Any], prompt: str, values: dict[str, str]
 ) -> None:
     body = a_summarize_item(**changes)
-    request = SummarizeStage(ScriptedSummarizer(agreeing)).request(body)
+    request = SummarizeStage(ScriptedSummarizer(agreeing), granularity=body.granularity).request(
+        body
+    )
     place = "clip_captions" if body.granularity == "event" else "event_summaries"
     texts = "A man pushes a woman. She falls {down}."
     assert request.prompt == fill(prompt, {place: texts, **values})
     assert texts in request.prompt
     assert request.texts == body.texts
+
+
+SCRIPTED, BASELINE = ScriptedSummarizer(agreeing), BaselineSummarizer()
+
+
+@pytest.mark.parametrize(
+    ("summarizer", "step", "edited", "is_another"),
+    [
+        (SCRIPTED, "event", "summarize_event.normal", True),
+        (SCRIPTED, "event", "summarize_video.normal", False),
+        (SCRIPTED, "video", "summarize_video.normal", True),
+        (SCRIPTED, "video", "summarize_event.normal", False),
+        (BASELINE, "video", "summarize_video.normal", False),
+    ],
+)
+def test_an_edited_prompt_counts_only_in_the_step_and_for_models_that_are_sent_it(
+    summarizer: Summarizer,
+    step: Literal["event", "video"],
+    edited: str,
+    is_another: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = SummarizeStage(summarizer, granularity=step)
+    before = fingerprint_of(stage)
+    edit_prompt(monkeypatch, "engine.stages.summarize", edited)
+    assert (fingerprint_of(stage) != before) is is_another
