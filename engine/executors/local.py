@@ -28,6 +28,8 @@ _MOST_LOSSES = 3
 """So often in a row may all processes be lost, with nothing read in between."""
 _SECONDS_BETWEEN_LOOKS = 5.0
 """How long a loss of all processes may go unnoticed while nothing else happens."""
+_SECONDS_FOR_LAST_REPLIES = 1.0
+"""How long a run that must stop waits for replies that are about to come; they are paid for."""
 
 Loaded = Item[Any] | tuple[str, ItemError]
 
@@ -149,6 +151,13 @@ class _Flow:
             while self._fill(source, threads) or self._loaded or self._loading or self._asking:
                 yield from self._compute_here()
                 yield from self._collect()
+        except VauDataError:
+            wait(self._asking, timeout=_SECONDS_FOR_LAST_REPLIES)
+            yield from self._replies_that_are_in()
+            raise
+        except KeyboardInterrupt:
+            yield from self._replies_that_are_in()
+            raise
         finally:
             for loading in self._loading:
                 loading.cancel()
@@ -191,15 +200,22 @@ class _Flow:
             return
         under_way: list[Future[Any]] = [*self._loading, *self._asking]
         wait(under_way, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
+        yield from self._replies_that_are_in()
         for asked in [future for future in self._asking if future.done()]:
-            self._asking.remove(asked)
-            yield asked.result()
+            asked.result()  # raises: the others are out already
         for loaded in [future for future in self._loading if future.done()]:
             yield from self._after_loading(loaded, self._loading.pop(loaded))
         if self.processes is not None and self.processes.are_lost:
             self._chunks.extend(self._loading.values())
             self._loading.clear()
             self.processes.start_anew()
+
+    def _replies_that_are_in(self) -> Iterator[Outcome]:
+        """Of all that is done, what did not stop the run."""
+        for asked in [future for future in self._asking if future.done()]:
+            if asked.exception() is None:
+                self._asking.remove(asked)
+                yield asked.result()
 
     def _after_loading(
         self, future: "Future[list[Loaded]]", chunk: list[Item[Any]]
@@ -208,7 +224,7 @@ class _Flow:
         error = future.exception()
         if error is None:
             self.processes.note_success()
-            for loaded in future.result():
+            for loaded in _one_for_each(chunk, future.result()):
                 if isinstance(loaded, Item):
                     self._loaded.append(loaded)
                 else:
@@ -219,6 +235,24 @@ class _Flow:
             self._chunks.extend([item] for item in chunk)
         else:
             yield Outcome(chunk[0].id, _why_it_died(chunk[0].id, error))
+
+
+def _one_for_each(chunk: list[Item[Any]], loaded: list[Loaded]) -> Iterator[Loaded]:
+    """What a stage's `load` gave, item by item; an item that it forgot or repeated is `internal`.
+
+    The runner counts on one outcome for each item: one more ends it, one less is never noticed.
+    """
+    named = [(one.id if isinstance(one, Item) else one[0], one) for one in loaded]
+    known = {item.id for item in chunk}
+    strange = sorted({item_id for item_id, _ in named if item_id not in known})
+    for item in chunk:
+        given = [one for item_id, one in named if item_id == item.id]
+        if len(given) == 1:
+            yield given[0]
+            continue
+        also = f", and something for {strange}, which it was not asked for" if strange else ""
+        problem = f"load gave {len(given)} results for the item instead of one{also}"
+        yield item.id, internal_fault(item.id, RuntimeError(problem))
 
 
 def _why_it_died(item_id: str, error: BaseException) -> ItemError:

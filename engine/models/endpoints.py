@@ -1,6 +1,8 @@
-"""Which endpoint takes the next request: the least loaded of those that are usable."""
+"""Which endpoint takes the next request, and whose it is: the least loaded, first come."""
 
 import hashlib
+import itertools
+import math
 import random
 import re
 import threading
@@ -21,6 +23,8 @@ _EVENT_OR_CLIP_PART = re.compile(r"_E\d+(C\d+)?$")
 class _Endpoint:
     url: str
     in_flight: int = 0
+    most_in_flight: float = math.inf
+    """Less after it asked for fewer requests; one more with each answer."""
     opens_at: float = 0.0
     """On the monotonic clock; nothing is sent before."""
     is_down: bool = False
@@ -28,6 +32,7 @@ class _Endpoint:
     is_probed: bool = False
     num_pauses: int = 0
     """In a row, since it last answered."""
+    served_at: float = -math.inf
     seen: str = "nothing sent yet"
 
 
@@ -47,18 +52,27 @@ class EndpointPool:
         self._patience_seconds = patience_seconds
         self._first_pause_seconds = first_pause_seconds
         self._changed = threading.Condition()
-        self._last_served_at = float("-inf")
+        self._places = itertools.count()
+        self._line: set[int] = set()
+        """The places of those that wait."""
+        self._is_closed = False
 
-    def acquire(self, item_id: str, *, avoid: str | None = None) -> str:
+    def place_in_line(self) -> int:
+        """An item's place, for all its attempts: an item put off must not start at the end."""
+        return next(self._places)
+
+    def acquire(self, item_id: str, *, avoid: str | None = None, place: int | None = None) -> str:
         """The URL that takes this item now; waits for one. Pair it with `release`.
 
-        Least outstanding first; where loads are equal, all items of a video go to the same one,
-        so that its caches serve. `avoid` is taken only if no other is usable. Raises
-        `ServiceError` when none was usable for `patience_seconds`.
+        First come, first served. Least outstanding first; where loads are equal, all items of a
+        video go to the same one, so that its caches serve. `avoid` is taken only if no other is
+        usable. Raises `ServiceError` when none was usable, and nothing served, for
+        `patience_seconds`, and once the pool is closed.
         """
-        give_up_at = time.monotonic() + self._patience_seconds
+        asked_at = time.monotonic()
+        place = self.place_in_line() if place is None else place
         while True:
-            endpoint, must_probe = self._next_usable(item_id, avoid, give_up_at)
+            endpoint, must_probe = self._next_usable(item_id, avoid, asked_at, place)
             if not must_probe:
                 return endpoint.url
             self._revive(endpoint)
@@ -67,6 +81,13 @@ class EndpointPool:
         """A request sent to `url` is over, well or not."""
         with self._changed:
             self._endpoints[url].in_flight -= 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End all waiting, now and later, with a `ServiceError`."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
 
     def served(self, url: str) -> None:
         """`url` answered: whatever was held against it is forgotten."""
@@ -75,7 +96,8 @@ class EndpointPool:
             if endpoint.is_down:
                 endpoint.is_down, endpoint.opens_at = False, 0.0
             endpoint.num_pauses, endpoint.seen = 0, "it answered"
-            self._last_served_at = time.monotonic()
+            endpoint.most_in_flight += 1
+            endpoint.served_at = time.monotonic()
             self._changed.notify_all()
 
     def down(self, url: str, seen: str, *, pause_seconds: float = 0.0) -> None:
@@ -93,46 +115,70 @@ class EndpointPool:
                 self._pause(endpoint, pause_seconds)
 
     def busy(self, url: str, seen: str, *, pause_seconds: float = 0.0) -> None:
-        """`url` is alive but wants fewer requests: leave it in peace for a growing time."""
+        """`url` is alive but wants fewer requests: leave it in peace for a growing time.
+
+        Half as many go there afterwards, in the order of their places: else all that wait would
+        rush there at once, and the unlucky would be put off for ever.
+        """
         with self._changed:
             endpoint = self._endpoints[url]
             endpoint.seen = seen
+            if endpoint.opens_at <= time.monotonic():
+                most = min(endpoint.most_in_flight, endpoint.in_flight + 1)
+                endpoint.most_in_flight = max(1, most // 2)
             self._pause(endpoint, max(self._grown_pause(endpoint.num_pauses), pause_seconds))
 
-    def has_served_since(self, moment: float) -> bool:
-        """Whether any endpoint answered anything after `moment` (monotonic clock)."""
+    def has_served_since(self, moment: float, url: str | None = None) -> bool:
+        """Whether `url`, or any endpoint, answered anything after `moment` (monotonic clock)."""
         with self._changed:
-            return self._last_served_at > moment
+            asked = [self._endpoints[url]] if url else self._endpoints.values()
+            return any(endpoint.served_at > moment for endpoint in asked)
 
     def _next_usable(
-        self, item_id: str, avoid: str | None, give_up_at: float
+        self, item_id: str, avoid: str | None, asked_at: float, place: int
     ) -> tuple[_Endpoint, bool]:
         """An endpoint to use (counted as in flight) and False, or one to probe first and True."""
         with self._changed:
-            while True:
-                now = time.monotonic()
-                due = [e for e in self._endpoints.values() if e.opens_at <= now and not e.is_probed]
-                # A dead one that is due comes first: otherwise it would stay aside for as long
-                # as any other is well.
-                if to_probe := next((e for e in due if e.is_down), None):
-                    to_probe.is_probed = True
-                    return to_probe, True
-                if due:
-                    endpoint = _least_loaded(due, item_id, avoid)
-                    endpoint.in_flight += 1
-                    return endpoint, False
-                self._wait(now, give_up_at)
+            self._line.add(place)
+            try:
+                while (found := self._take(item_id, avoid, place)) is None:
+                    self._wait(asked_at)
+                return found
+            finally:
+                self._line.remove(place)
+                self._changed.notify_all()
 
-    def _wait(self, now: float, give_up_at: float) -> None:
-        opens_at = min(
-            (e.opens_at for e in self._endpoints.values() if not e.is_probed), default=give_up_at
-        )
-        is_hopeless = opens_at > give_up_at and not any(
-            e.is_probed for e in self._endpoints.values()
-        )
+    def _take(self, item_id: str, avoid: str | None, place: int) -> tuple[_Endpoint, bool] | None:
+        if self._is_closed:
+            raise ServiceError("the endpoints were closed while items waited for one")
+        now = time.monotonic()
+        due = [e for e in self._endpoints.values() if e.opens_at <= now and not e.is_probed]
+        # A dead one that is due comes first: otherwise it would stay aside for as long as any
+        # other is well.
+        if to_probe := next((e for e in due if e.is_down), None):
+            to_probe.is_probed = True
+            return to_probe, True
+        with_room = [e for e in due if e.in_flight < e.most_in_flight]
+        if not with_room or place > min(self._line):
+            return None
+        endpoint = _least_loaded(with_room, item_id, avoid)
+        endpoint.in_flight += 1
+        return endpoint, False
+
+    def _wait(self, asked_at: float) -> None:
+        """Until something changes; raises when nothing can, or did for too long."""
+        now = time.monotonic()
+        endpoints = self._endpoints.values()
+        give_up_at = max(asked_at, *(e.served_at for e in endpoints)) + self._patience_seconds
+        opening = [e.opens_at for e in endpoints if e.opens_at > now and not e.is_probed]
+        # Others before this item in the line are about to be answered, well or not.
+        if any(not e.is_down and (e.in_flight or e.opens_at <= now) for e in endpoints):
+            self._changed.wait(min(opening) - now if opening else None)
+            return
+        is_hopeless = len(opening) == len(endpoints) and min(opening) > give_up_at
         if now >= give_up_at or is_hopeless:
             raise ServiceError(self._obituary())
-        self._changed.wait(min(opens_at, give_up_at) - now)
+        self._changed.wait(min([give_up_at, *opening]) - now)
 
     def _revive(self, endpoint: _Endpoint) -> None:
         seen: str | None = "the probe was interrupted"

@@ -54,11 +54,17 @@ class _LazyClient:
                 self.client = ChatClient(self.settings)
             return self.client
 
+    def reopened(self) -> ChatClient:
+        with self.lock:
+            if self.client is not None and self.client.is_closed:
+                self.client = None
+        return self.get()
+
     def close(self) -> None:
+        # The closed one stays: a thread of a run that was broken off must not open another.
         with self.lock:
             if self.client is not None:
                 self.client.close()
-            self.client = None
 
     def __reduce__(self) -> tuple[type["_LazyClient"], tuple[OpenAiSettings]]:
         return type(self), (self.settings,)
@@ -110,7 +116,7 @@ class OpenAiCaptioner:
 
         Raises `UsageError` with what is served, `ServiceError` where nothing answers.
         """
-        check_models(self._lazy.get(), self.settings)
+        check_models(self._lazy.reopened(), self.settings)
 
     def prepare(self, frames: tuple[Frame, ...]) -> PreparedClip:
         """Encode frames as JPEG, without repeats of the same moment; no network."""
@@ -135,7 +141,7 @@ class OpenAiCaptioner:
         return CaptionReply(request.id, text, total_usage([(done.reply.usage, done.seconds)]))
 
     def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
+        """Break off what is under way, which raises `ServiceError`; `check` opens anew."""
         self._lazy.close()
 
     def _messages(self, request: CaptionRequest, encode: EncodeFrame) -> list[Json]:
@@ -181,7 +187,7 @@ class OpenAiSummarizer:
 
         Raises `UsageError` where it does not, `ServiceError` where nothing answers.
         """
-        client = self._lazy.get()
+        client = self._lazy.reopened()
         for url in check_models(client, self.settings):
             if self.settings.structured_output == "json_schema":
                 check_structured_output(client, self.settings, url)
@@ -220,7 +226,7 @@ class OpenAiSummarizer:
         )
 
     def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
+        """Break off what is under way, which raises `ServiceError`; `check` opens anew."""
         self._lazy.close()
 
     def _ask(self, item_id: str, messages: list[Json]) -> Completion:

@@ -1,13 +1,10 @@
 """Chat completions over HTTP: one item's body in, one checked envelope out, whatever happens."""
 
-import ipaddress
 import os
 import threading
 import time
-import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -15,16 +12,13 @@ from pydantic import ValidationError
 
 from engine.errors import ReplyError, ServiceError, UsageError
 from engine.models.chat import Json
+from engine.models.connections import Connections
 from engine.models.endpoints import LONGEST_PAUSE_SECONDS, EndpointPool, pause_before_retry
 from engine.models.openai_faults import Answer, Fault, KeySource, fault_of
 from engine.models.openai_settings import OpenAiSettings
 from engine.models.replies import ChatReply, ModelList, check_ids, request_tag
 
-CONNECT_SECONDS = 10.0
 PROBE_SECONDS = 30.0
-KEEPALIVE_SECONDS = 3.0
-"""Below the 5 s after which uvicorn closes idle connections, else requests run into the closing."""
-MAX_ANSWER_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,11 @@ class ChatClient:
         self._settings = settings
         self._keys = _key_from_environment(settings.api_key_env)
         self.urls = tuple(url.rstrip("/") for url in settings.endpoints)
-        self._clients = {url: self._http_client(url) for url in self.urls}
+        self._connections = Connections(
+            self.urls,
+            headers={"Content-Type": "application/json"} | self._keys.headers(),
+            most_idle_per_url=settings.concurrency,
+        )
         self._pool = EndpointPool(
             self.urls,
             probe=self.sign_of_life,
@@ -60,8 +58,6 @@ class ChatClient:
             first_pause_seconds=settings.first_pause_seconds,
         )
         self._closing = threading.Event()
-        # A client that nobody closed must not leave sockets behind.
-        self._finalizer = weakref.finalize(self, _close_all, tuple(self._clients.values()))
 
     @property
     def keys(self) -> KeySource:
@@ -73,9 +69,15 @@ class ChatClient:
         return self._keys.scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
 
     def close(self) -> None:
-        """Close all connections and end all pauses."""
+        """Break off what is under way and end all pauses; its items raise `ServiceError`."""
         self._closing.set()
-        self._finalizer()
+        self._pool.close()
+        self._connections.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called: it sends nothing any more."""
+        return self._closing.is_set()
 
     def complete(self, item_id: str, body: Mapping[str, Json]) -> Completion:
         """Get the completion for one item, over as many attempts and endpoints as allowed.
@@ -86,8 +88,9 @@ class ChatClient:
         content = orjson.dumps(body)
         strikes = _Strikes(num_left=self._settings.max_retries)
         last_url: str | None = None
+        place = self._pool.place_in_line()
         while True:
-            last_url = self._pool.acquire(item_id, avoid=last_url)
+            last_url = self._pool.acquire(item_id, avoid=last_url, place=place)
             started_at = time.monotonic()
             try:
                 outcome = self._attempt(last_url, content, item_id)
@@ -107,7 +110,7 @@ class ChatClient:
 
         Raises `httpx.RequestError` where there is no answer.
         """
-        answer = self._exchange(url, "/models", None, timeout_seconds=PROBE_SECONDS)
+        answer = self._connections.exchange(url, "/models", None, timeout_seconds=PROBE_SECONDS)
         if answer.status != 200:
             return answer
         try:
@@ -118,29 +121,32 @@ class ChatClient:
     def sign_of_life(self, url: str) -> str | None:
         """None if the endpoint's engine answers a one-token request in any sane way.
 
-        A list of models is no such sign: it is answered by servers whose engine has died.
+        A list of models is no such sign: it is answered by servers whose engine has died. Raises
+        `ServiceError` where the answer is that no request can be served.
         """
+        outcome = self._ask_one_token(url)
+        if isinstance(outcome, Fault) and outcome.kind != "busy":
+            return f"to a one-token request: {outcome.seen}"
+        return None
+
+    def _ask_one_token(self, url: str) -> ChatReply | ReplyError | Fault:
         body = self._settings.sampling_fields() | {
             self._settings.max_tokens_field: 1,
             "messages": [{"role": "user", "content": "Hi"}],
         }
+        seconds = min(PROBE_SECONDS, self._settings.timeout_seconds)
         try:
-            answer = self._exchange(
-                url,
-                "/chat/completions",
-                orjson.dumps(body),
-                timeout_seconds=min(PROBE_SECONDS, self._settings.timeout_seconds),
-                tag=request_tag("probe"),
-            )
-        except httpx.RequestError as error:
-            return self.describe(error)
-        return None if answer.status < 500 else f"HTTP {answer.status} to a one-token request"
+            return self._attempt(url, orjson.dumps(body), "probe", seconds=seconds)
+        except ReplyError as error:
+            return error
 
-    def _attempt(self, url: str, content: bytes, item_id: str) -> ChatReply | Fault:
+    def _attempt(
+        self, url: str, content: bytes, item_id: str, *, seconds: float | None = None
+    ) -> ChatReply | Fault:
         tag = request_tag(item_id)
-        seconds = self._settings.timeout_seconds
+        seconds = seconds or self._settings.timeout_seconds
         try:
-            answer = self._exchange(
+            answer = self._connections.exchange(
                 url, "/chat/completions", content, timeout_seconds=seconds, tag=tag
             )
         except (httpx.ReadTimeout, httpx.WriteTimeout):
@@ -178,9 +184,11 @@ class ChatClient:
         strikes.first_failed_at = strikes.first_failed_at or started_at
         if fault.kind == "busy":
             self._pool.busy(url, fault.seen, pause_seconds=fault.pause_seconds)
-            self._check_never_admitted(fault, item_id, strikes.first_failed_at)
+            self._check_never_admitted(url, fault, item_id, strikes.first_failed_at)
             return
-        if fault.kind in ("unreachable", "down"):
+        # A hung engine must not take attempt after attempt: it shows a sign of life first.
+        is_hung = fault.kind == "timed_out" and not self._pool.has_served_since(started_at, url)
+        if is_hung or fault.kind in ("unreachable", "down"):
             self._pool.down(url, fault.seen, pause_seconds=fault.pause_seconds)
         if fault.kind == "unreachable":
             return
@@ -193,11 +201,11 @@ class ChatClient:
     def _is_item_guilty(self, url: str, fault: Fault, first_failed_at: float) -> bool:
         """Whether the failures are this item's doing, not the endpoint's.
 
-        An engine that dies takes everything under way with it, and its rejects would look like
-        bad clips. So an item is given up only if others were served in the meantime, or if the
-        endpoint shows a sign of life right after; else the endpoint is set aside.
+        An engine that dies or hangs takes everything under way with it, and its rejects would
+        look like bad clips. So an item is given up only if the endpoint served others in the
+        meantime, or shows a sign of life right after; else the endpoint is set aside.
         """
-        if fault.kind in ("timed_out", "garbled") or self._pool.has_served_since(first_failed_at):
+        if self._pool.has_served_since(first_failed_at, url):
             return True
         if fault.kind == "down":
             return False
@@ -206,19 +214,26 @@ class ChatClient:
             self._pool.down(url, seen)
         return seen is None
 
-    def _check_never_admitted(self, fault: Fault, item_id: str, first_failed_at: float) -> None:
-        waited_seconds = time.monotonic() - first_failed_at
-        if waited_seconds <= self._settings.patience_seconds:
+    def _check_never_admitted(self, url: str, fault: Fault, item_id: str, since: float) -> None:
+        """Go on waiting while others are served: how long a line is says nothing about an item.
+
+        Where nothing was served for as long as patience lasts, a one-token request tells an
+        account that is exhausted from an item that is too large for it.
+        """
+        patience_seconds = self._settings.patience_seconds
+        now = time.monotonic()
+        if now - since <= patience_seconds or self._pool.has_served_since(now - patience_seconds):
             return
-        if not self._pool.has_served_since(first_failed_at):
+        waited = f"for {now - since:.0f} s ({fault.seen})"
+        if not isinstance(self._ask_one_token(url), ChatReply):
             raise ServiceError(
-                f"every request was put off for {waited_seconds:.0f} s ({fault.seen}); lower "
-                "concurrency, raise the account's limits, or run the same command again later"
+                f"every request was put off {waited}; lower concurrency, raise the account's "
+                "limits, or run the same command again later"
             )
         raise ReplyError(
             "request_rejected",
-            f"{item_id}: put off for {waited_seconds:.0f} s while others were served "
-            f"({fault.seen}); it may be larger than the account's limit per minute",
+            f"{item_id}: put off {waited}, though a one-token request was admitted; it seems "
+            "larger than the account's limit per minute",
         )
 
     def _pause(self, fault: Fault, num_seen: int) -> None:
@@ -240,61 +255,6 @@ class ChatClient:
             "(it mostly ends in /v1), and run the same command again"
         )
 
-    def _exchange(
-        self, url: str, path: str, content: bytes | None, *, timeout_seconds: float, tag: str = ""
-    ) -> Answer:
-        """One POST (GET without content), read to its end in time; raises `RequestError`."""
-        deadline = time.monotonic() + timeout_seconds
-        request = self._clients[url].build_request(
-            "GET" if content is None else "POST",
-            url + path,
-            content=content,
-            headers={"X-Request-Id": tag} if tag else {},
-            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
-        )
-        response = self._clients[url].send(request, stream=True)
-        try:
-            body = _read_body(response, deadline)
-        finally:
-            response.close()
-        return Answer(url, response.status_code, body, dict(response.headers))
-
-    def _http_client(self, url: str) -> httpx.Client:
-        headers = {"Content-Type": "application/json"}
-        if self._keys.key:
-            headers["Authorization"] = f"Bearer {self._keys.key}"
-        limits = httpx.Limits(
-            max_connections=None,
-            max_keepalive_connections=self._settings.concurrency,
-            keepalive_expiry=KEEPALIVE_SECONDS,
-        )
-        # A proxy from the environment is for the world outside, not for a server on this machine;
-        # without TLS there, loading the certificates would be time lost.
-        is_local = _is_loopback(url)
-        needs_tls = url.startswith("https") or not is_local
-        return httpx.Client(
-            headers=headers, limits=limits, trust_env=not is_local, verify=needs_tls
-        )
-
-
-def _close_all(clients: Iterable[httpx.Client]) -> None:
-    for client in clients:
-        client.close()
-
-
-def _read_body(response: httpx.Response, deadline: float) -> bytes:
-    """The whole body; a server that trickles gets no more time than one that is silent."""
-    parts: list[bytes] = []
-    num_bytes = 0
-    for part in response.iter_bytes():
-        parts.append(part)
-        num_bytes += len(part)
-        if num_bytes > MAX_ANSWER_BYTES:
-            raise httpx.ReadError(f"the answer passed {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise httpx.ReadTimeout("the answer did not end in time")
-    return b"".join(parts)
-
 
 def _key_from_environment(variable: str) -> KeySource:
     key = os.environ.get(variable, "").strip()
@@ -305,16 +265,6 @@ def _key_from_environment(variable: str) -> KeySource:
             "can carry (a line break, a space, a letter outside ASCII); export it again"
         )
     return KeySource(variable, key)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _out_of_attempts(fault: Fault, item_id: str, num_attempts: int) -> ReplyError:

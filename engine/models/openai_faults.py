@@ -17,6 +17,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _OUT_OF_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
+_TOO_LARGE_FOR_ACCOUNT = re.compile(r"request too large", re.IGNORECASE)
+"""With a 429, OpenAI and Groq mean one request beyond the account's limit per minute."""
 QUOTED_CHARACTERS = 300
 GUILTY_STATUSES = (400, 413, 422)
 """The request itself is at fault: sending it again changes nothing."""
@@ -57,6 +59,10 @@ class KeySource:
     def __repr__(self) -> str:
         return f"KeySource({self.variable})"
 
+    def headers(self) -> dict[str, str]:
+        """What carries the key; nothing where there is none."""
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
     def scrubbed(self, text: str) -> str:
         """The text on one line, shortened, without the key."""
         line = " ".join(text.split())
@@ -79,6 +85,8 @@ def fault_of(answer: Answer, item_id: str, keys: KeySource) -> Fault:
         raise ServiceError(refused_key(answer.url, seen, keys))
     if answer.status == 402 or (answer.status == 429 and _OUT_OF_MONEY.search(said)):
         raise ServiceError(f"{answer.url} says the account is used up ({seen}); top it up, re-run")
+    if answer.status == 429 and _TOO_LARGE_FOR_ACCOUNT.search(said):
+        raise _guilty(answer.status, item_id, said)
     pause_seconds = retry_after_seconds(answer.headers.get("retry-after"))
     if answer.status == 429:
         return Fault("busy", seen, pause_seconds)
@@ -132,7 +140,7 @@ def retry_after_seconds(header: str | None) -> float:
 
 
 def _guilty(status: int, item_id: str, said: str) -> ReplyError:
-    if status == 413 or _TOO_LONG.search(said):
+    if status in (413, 429) or _TOO_LONG.search(said):
         return ReplyError(
             "request_too_long",
             f"{item_id}: HTTP {status}: {said}. Use fewer or smaller frames, a shorter prompt, "

@@ -44,7 +44,8 @@ class OpenAiSettings:
     """For one attempt, from sending to the reply's last byte."""
     max_retries: int = 5
     patience_seconds: float = 300.0
-    """How long a request waits for any endpoint to be usable before the run stops."""
+    """How long nothing at all may be served before the run stops. A request that is put off alone
+    for as long is given up if a tiny one is admitted: so, more than the account's minute."""
     first_pause_seconds: float = 0.5
     """The pause after a first failure; it doubles with each further one."""
     concurrency: int = 32

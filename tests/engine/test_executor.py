@@ -2,16 +2,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.errors import ItemError, ServiceError, UsageError
 from engine.executors.local import CHUNK_ITEMS, LocalExecutor
 from engine.runner import Outcome
-from engine.stage import Pending
+from engine.stage import Item, Pending
+from schemas import Record
 from tests.builders import pending_of
 from tests.engine.misbehaving import ComputingStage, LoadingStage
 
@@ -128,6 +131,53 @@ def test_what_all_items_need_being_gone_stops_the_run(
         outcomes(small, ComputingStage(concurrency), items(*["service"] * 9))
     with pytest.raises(UsageError, match="no prompt"):
         outcomes(small, ComputingStage(concurrency), items(*["usage"] * 9))
+
+
+@dataclass(frozen=True)
+class GoneServiceStage(ComputingStage):
+    """Item 0 finds the service gone after some time; the others take 0.2 s."""
+
+    gone_after_seconds: float = 0.1
+
+    def process(self, item: Item[Any]) -> Iterable[Record]:
+        time.sleep(self.gone_after_seconds if item.id == "0" else 0.2)
+        return super().process(item)
+
+
+@pytest.mark.parametrize("gone_after_seconds", [0.1, 0.2, 0.21])
+def test_replies_that_are_in_or_about_to_come_when_the_service_goes_are_kept(
+    small: LocalExecutor, gone_after_seconds: float
+) -> None:
+    stage = GoneServiceStage(8, gone_after_seconds=gone_after_seconds)
+    kept: list[str] = []
+    running = small.run(stage, items("service", *[None] * 7))
+    with pytest.raises(ServiceError, match="the endpoint is gone"):
+        kept.extend(outcome.item_id for outcome in running)
+    assert sorted(kept) == ["1", "2", "3", "4", "5", "6", "7"]
+
+
+@dataclass(frozen=True)
+class CarelessStage(LoadingStage):
+    """Its `load` gives nothing for some items, or gives things twice or under strange names."""
+
+    def load(self, items: Sequence[Item[Any]]) -> Iterator[Item[Any] | tuple[str, ItemError]]:
+        for item in items:
+            if item.body == "misnamed":
+                yield item._replace(id="elsewhere")
+            elif item.body != "forgotten":
+                yield item
+            if item.body == "repeated":
+                yield item
+
+
+@pytest.mark.expects_error_log
+@pytest.mark.parametrize("body", ["forgotten", "misnamed", "repeated"])
+def test_each_item_has_one_outcome_though_its_stage_loads_carelessly(
+    small: LocalExecutor, caplog: pytest.LogCaptureFixture, body: str
+) -> None:
+    found = outcomes(small, CarelessStage(), items(None, body, None))
+    assert reasons(found) == {"0": "done", "1": "internal", "2": "done"}
+    assert ("elsewhere" in caplog.text) == (body == "misnamed")
 
 
 def test_processes_that_were_killed_while_idle_are_replaced(small: LocalExecutor) -> None:

@@ -118,3 +118,54 @@ def test_losing_an_endpoint_moves_only_its_own_videos() -> None:
     assert set(with_all.values()) == set(urls)
     moved = {video for video in videos if with_all[video] != without_c[video]}
     assert moved == {video for video in videos if with_all[video] == urls[2]}
+
+
+def test_after_a_rate_limit_the_line_is_served_first_come_first_and_not_all_at_once() -> None:
+    pool = _a_pool(ONE)
+    pool.acquire("Put off_E0C0", place=(first := pool.place_in_line()))
+    came: list[int] = []
+
+    def come(number: int) -> None:
+        pool.acquire(CLIP_ID)
+        came.append(number)
+
+    with ThreadPoolExecutor(4) as threads:
+        pool.release(ONE)
+        pool.busy(ONE, "HTTP 429", pause_seconds=0.3)
+        for n in range(3):
+            threads.submit(come, n)
+            time.sleep(0.05)
+        pool.acquire("Put off_E0C0", place=first)
+        time.sleep(0.1)
+        assert came == []
+        pool.release(ONE)
+        pool.served(ONE)
+        time.sleep(0.1)
+        assert came == [0, 1]
+        pool.close()
+
+
+def test_who_waits_behind_a_slow_request_does_not_run_out_of_patience() -> None:
+    pool = _a_pool(ONE, patience_seconds=0.2)
+    pool.busy(ONE, "HTTP 429")
+    pool.acquire(CLIP_ID)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.acquire, CLIP_ID)
+        time.sleep(0.5)
+        pool.release(ONE)
+        pool.served(ONE)
+        assert waiting.result() == ONE
+
+
+def test_closing_the_pool_ends_all_waiting() -> None:
+    pool = _a_pool(ONE)
+    pool.busy(ONE, "HTTP 429", pause_seconds=50)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(pool.acquire, CLIP_ID) for _ in range(2)]
+        time.sleep(0.05)
+        closed_at = time.monotonic()
+        pool.close()
+        assert all(isinstance(one.exception(), ServiceError) for one in waiting)
+    assert time.monotonic() - closed_at < 0.5
+    with pytest.raises(ServiceError):
+        pool.acquire(CLIP_ID)

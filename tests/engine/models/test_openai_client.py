@@ -102,7 +102,7 @@ def test_a_long_error_of_the_server_is_shortened(server: FakeOpenAiServer) -> No
 
 
 def test_timeouts_that_never_end_are_an_engine_timeout(server: FakeOpenAiServer) -> None:
-    server.behavior.fault_for = lambda _request: Fault("late", seconds=0.5)
+    server.behavior.fault_for = lambda r: None if r.is_probe else Fault("late", seconds=0.5)
     error = _refused(a_captioner(server.url, timeout_seconds=0.1))
     assert error.reason == "engine_timeout"
     assert server.num_completions == 3
@@ -121,7 +121,7 @@ def test_after_a_timeout_another_endpoint_is_tried(
 
 
 def test_replies_cut_on_the_way_every_time_are_not_json(server: FakeOpenAiServer) -> None:
-    server.behavior.fault_for = lambda _request: Fault("broken_json")
+    server.behavior.fault_for = lambda r: None if r.is_probe else Fault("broken_json")
     assert _refused(a_captioner(server.url)).reason == "reply_not_json"
 
 
