@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from engine.census import Census, load_ledger, take_census
 from engine.config import Config
 from engine.dataset import Dataset
 from engine.index import Index
@@ -16,16 +17,7 @@ from engine.joins import files, footage, texts
 from engine.joins.facts import Facts
 from engine.models.build import build_captioner, build_summarizer
 from engine.proposals import ClickGrowth, NormalSegments, ScorePeaks
-from engine.runner import (
-    Census,
-    Executor,
-    RunOptions,
-    StageReport,
-    load_ledger,
-    report_at_rest,
-    run_stage,
-    take_census,
-)
+from engine.runner import Executor, RunOptions, StageReport, report_at_rest, run_stage
 from engine.stage import Pending, Stage, fingerprint_of
 from engine.stages.caption import CaptionStage
 from engine.stages.clip import ClipStage

@@ -7,6 +7,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from engine.census import take_census
 from engine.dataset import Dataset
 from engine.errors import ItemError, MediaError, UsageError
 from engine.executors import worker
@@ -19,7 +20,6 @@ from engine.models.openai_chat import OpenAiCaptioner, OpenAiSummarizer
 from engine.models.openai_media import media_io_kwargs
 from engine.models.openai_settings import OpenAiSettings
 from engine.models.openai_summary import SUMMARY_SCHEMA, response_format
-from engine.runner import take_census
 from engine.stage import Item, Stage
 from engine.stages.caption import CaptionStage
 from engine.stages.summarize import SummarizeStage

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from engine.census import Census, take_census
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.flow import FLOW, Step
 from engine.index import WORDS, Index
 from engine.joins.facts import Facts
 from engine.ledger import IMPORT_LEDGER, Ledger
-from engine.runner import Census, take_census
 from engine.stage import Pending, parts_of
 from engine.store import parse_object, read_lines
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import orjson
 
+from engine.census import Census
 from engine.config import VideosSection
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.index import Index
 from engine.joins.facts import Facts
-from engine.runner import Census
 from engine.sources.folder import FileLabel, label_files
 from engine.stage import Pending, digest
 from engine.stages.ingest import IngestItem

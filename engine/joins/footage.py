@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import partial
 
+from engine.census import Census
 from engine.ids import parent_id
 from engine.index import natural_order
 from engine.joins.facts import Facts
-from engine.runner import Census
 from engine.stage import Pending, digest
 from engine.stages.caption import CaptionItem
 from engine.stages.clip import ClipItem

@@ -5,8 +5,8 @@ from functools import partial
 
 import orjson
 
+from engine.census import Census
 from engine.joins.facts import Facts
-from engine.runner import Census
 from engine.stage import Pending, digest
 from engine.stages.instruct import InstructItem
 from engine.stages.summarize import SummarizeItem

@@ -6,20 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.census import Census, take_census
 from engine.dataset import Dataset
 from engine.errors import ServiceError, TooManyRejectsError, UsageError
 from engine.executors.local import LocalExecutor
 from engine.index import Index
 from engine.ledger import Ledger
-from engine.runner import (
-    Census,
-    Executor,
-    RunOptions,
-    StageReport,
-    check_reject_rate,
-    run_stage,
-    take_census,
-)
+from engine.runner import Executor, RunOptions, StageReport, check_reject_rate, run_stage
 from engine.stage import Pending, digest, fingerprint_of
 from engine.store import parse_record, read_lines
 from schemas import Caption, Reject
