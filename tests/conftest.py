@@ -1,6 +1,7 @@
 """Rules for all tests: an unexpected ERROR log fails the test that caused it."""
 
 import logging
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -29,3 +30,14 @@ def executor() -> Iterator[LocalExecutor]:
     """This machine, with decoding processes that all tests share."""
     with LocalExecutor(workers=2) as local:
         yield local
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heard_ctrl_c() -> Iterator[None]:
+    """Ctrl-C is heard here and by the programs that tests start.
+
+    A shell that runs the tests in the background has it ignored, for all that descend from it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
