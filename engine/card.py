@@ -75,6 +75,8 @@ def _limits(release: Release, counts: Counter[str]) -> str:
         f"{counts['events unconfirmed']:,} of {counts['events']:,} events were proposed by rule "
         "and confirmed by nobody.",
     ]
+    if without_split := counts["videos without split"]:
+        limits.append(f"{without_split:,} videos have no split; their rows stand under `train`.")
     limits += [
         f"{count:,} items are missing because stage `{stage}` rejected them."
         for stage, count in release.num_rejects.items()

@@ -173,6 +173,7 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
     counts["videos"] += 1
     label = {True: "abnormal", False: "normal", None: "unlabelled"}[node.video.is_anomalous]
     counts[f"videos {label}"] += 1
+    counts["videos without split"] += node.video.split is None
     counts["instructions"] += len(node.instructions)
     for instruction in node.instructions:
         granularity = instruction.granularity
