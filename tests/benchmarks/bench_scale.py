@@ -5,7 +5,6 @@ own, so that peak memory is its own too.
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from engine.executors.local import LocalExecutor
 from engine.flow import FLOW, look_at, run_step
 from engine.release import ExportOptions, export
 from engine.runner import RunOptions
+from tests.benchmarks.memory import peak_memory_mb
 from tests.benchmarks.synthetic import write_synthetic_dataset
 
 BUILD_INPUTS = tuple(
@@ -102,7 +102,7 @@ def child(task: str, dir_path: Path) -> None:
         dir_path
     )
     seconds = time.perf_counter() - started
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mb = peak_memory_mb()
     print(json.dumps({"seconds": seconds, "peak_mb": peak_mb}))
 
 

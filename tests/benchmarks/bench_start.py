@@ -4,7 +4,6 @@ Run: `python -m tests.benchmarks.bench_start`; prints JSON. The start is a proce
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from engine.runner import RunOptions
 from engine.stage import fingerprint_of
 from engine.store import dump_line
 from schemas import Caption, Clip, Event, Media, Provenance, Record, Video
+from tests.benchmarks.memory import peak_memory_mb
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -166,7 +166,7 @@ def start(dir_path: Path) -> dict[str, float]:
         )
     assert not report.num_done, f"{report.num_done} done"
     seconds = time.perf_counter() - started
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mb = peak_memory_mb()
     return {
         "num_settled": report.num_settled_before,
         "seconds": round(seconds, 2),
