@@ -93,9 +93,10 @@ def load_ledger(dataset: Dataset, stage: Stage[Any]) -> Ledger:
 
     A person may have deleted a damaged line from a record file: its item is to be done again.
     """
-    ledger = Ledger.load(dataset.ledger_path(stage.name))
     path = dataset.record_path(stage.writes)
-    num_gone = ledger.forget_missing(ids_in(path)) if len(ledger) else 0
+    with collector_paused():
+        ledger = Ledger.load(dataset.ledger_path(stage.name))
+        num_gone = ledger.forget_missing(ids_in(path)) if len(ledger) else 0
     if num_gone:
         logger.warning("%d items have lost records from %s; they are done again", num_gone, path)
     return ledger

@@ -44,12 +44,8 @@ class Step:
 
     @property
     def label(self) -> str:
-        """Tells steps that share a stage apart."""
-        return f"{self.name} {self.scope}".strip(" :")
-
-    def join_of(self, dataset: Dataset) -> Callable[[Census], Iterable[Pending[Any]]]:
-        """The join over the dataset as it is now."""
-        return partial(self.join, Facts(Index(dataset)))
+        """`caption`, `summarize events` …: tells steps that share a stage apart."""
+        return f"{self.name} {self.scope.rstrip(':')}s".removesuffix(" s")
 
 
 def ingest(config: Config) -> Stage[Any]:
@@ -147,4 +143,5 @@ def look_at(
     """What a run of this step would do, without doing it."""
     stage = step.build(dataset.config)
     ledger = load_ledger(dataset, stage)
-    return take_census(stage, step.join_of(dataset), ledger=ledger, retry_rejects=retry_rejects)
+    join = partial(step.join, Facts(Index(dataset)))
+    return take_census(stage, join, ledger=ledger, retry_rejects=retry_rejects)

@@ -90,11 +90,12 @@ class Ledger:
     def apply(self, line: LedgerLine) -> None:
         """Take a newer line into account."""
         item_id = line.item_id
-        last = self._line(item_id) if item_id in self._keys else None
+        has_gone = line.is_retired and item_id in self._keys
+        last = self._line(item_id) if has_gone else None
         self._forget(item_id)
         if line.is_retired or line.is_void:
             self._keys.pop(item_id, None)
-            if last is not None and line.is_retired:
+            if last is not None:
                 self._retired[item_id] = last
             return
         self._keys[item_id] = settled_key(line.input_sha256, line.fingerprint)

@@ -21,9 +21,10 @@ from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.exporters.writers import RowWriter, open_writers
-from engine.index import LEDGERS, Index
+from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
+from engine.rejects import stage_names
 from engine.runner import Executor
 from engine.store import PROVENANCE_MARK, parse_object, write_whole_file
 from engine.tree import VideoNode
@@ -323,9 +324,8 @@ def _finish_renames(releases_dir_path: Path) -> None:
 
 
 def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:
-    stage_names = sorted({name for names in LEDGERS.values() for name in names})
     found: dict[str, tuple[str, ...]] = {}
-    for stage_name in stage_names:
+    for stage_name in stage_names():
         ledger = index.ledger(stage_name)
         fingerprints = {ledger.fingerprint(item_id) for item_id in ledger.item_ids()}
         if fingerprints:
@@ -334,8 +334,7 @@ def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:
 
 
 def _rejects(index: Index, failed_media: dict[str, str]) -> dict[str, int]:
-    stage_names = sorted({name for names in LEDGERS.values() for name in names})
-    counts = {name: len(index.ledger(name).rejects()) for name in stage_names}
+    counts = {name: len(index.ledger(name).rejects()) for name in stage_names()}
     counts["export"] = len(failed_media)
     return {name: count for name, count in counts.items() if count}
 

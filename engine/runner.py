@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from engine.census import Join, load_ledger, take_census
-from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ItemError, TooManyRejectsError, UsageError, VauDataError
 from engine.ledger import IMPORT_LEDGER, Ledger, LedgerLine
@@ -116,8 +115,7 @@ def run_stage(
     """
     started = time.monotonic()
     sizes = _sizes(dataset, stage)
-    with collector_paused():
-        ledger = load_ledger(dataset, stage)
+    ledger = load_ledger(dataset, stage)
     census, pending = take_census(stage, join, ledger=ledger, retry_rejects=options.retry_rejects)
     chosen = pending if options.limit is None else pending[: options.limit]
     vanished = census.vanished(scope)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from engine.census import Census, take_census
+from engine.census import Census, load_ledger, take_census
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.flow import FLOW, Step
@@ -70,11 +70,6 @@ class DatasetStatus:
         return any(stage.num_to_do or stage.num_to_retire for stage in self.stages)
 
 
-def label_of(step: Step) -> str:
-    """`caption`, `summarize event` …"""
-    return f"{step.name} {step.scope.rstrip(':')}s".removesuffix(" s")
-
-
 def dataset_status(dataset: Dataset) -> DatasetStatus:
     """Look at every step and count every record."""
     index = Index(dataset)
@@ -99,7 +94,7 @@ def _stage_status(facts: Facts, step: Step) -> StageStatus:
     try:
         plan = _plan(facts, step, retry_rejects=False, limit=None)
     except UsageError as error:
-        return StageStatus(stage=label_of(step), problem=str(error))
+        return StageStatus(stage=step.label, problem=str(error))
     census = plan.census
     return StageStatus(
         stage=plan.label,
@@ -121,14 +116,14 @@ def plan_step(
 
 def _plan(facts: Facts, step: Step, *, retry_rejects: bool, limit: int | None) -> Plan:
     dataset = facts.index.dataset
-    ledger = facts.index.ledger(step.name)
-    join: Callable[[Census], Any] = partial(step.join, facts)
     stage = step.build(dataset.config)
+    ledger = load_ledger(dataset, stage)
+    join: Callable[[Census], Any] = partial(step.join, facts)
     census, pending = take_census(stage, join, ledger=ledger, retry_rejects=retry_rejects)
     chosen = pending if limit is None else pending[:limit]
     why = _Reasons(ledger, census.fingerprint, parts_of(stage), fingerprint_parts(dataset))
     return Plan(
-        label=label_of(step),
+        label=step.label,
         census=census,
         reasons={item.id: why.of(item) for item in chosen},
         num_left=len(pending) - len(chosen),

@@ -97,14 +97,13 @@ def do_steps(
     """Run steps in order; each report under its step's label as soon as it is there."""
     from engine.flow import run_step
     from engine.runner import RunOptions
-    from engine.status import label_of
 
     options = RunOptions(
         limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )
     with local_executor(dataset, workers=flags.workers) as executor:
         for step in steps:
-            yield label_of(step), run_step(dataset, step, executor=executor, options=options)
+            yield step.label, run_step(dataset, step, executor=executor, options=options)
 
 
 def as_row(label: str, report: "StageReport") -> dict[str, Any]:

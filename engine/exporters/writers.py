@@ -6,17 +6,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import orjson
 
-from engine.exporters.hivau import (
-    held_out_rows,
-    in_release_order,
-    multi_row,
-    raw_entry,
-    train_rows,
-)
+from engine.exporters.hivau import in_release_order, multi_row, raw_entry, single_rows
 from engine.exporters.llava import llava_row
 from engine.tree import VideoNode
 from schemas import Instruction, ReleaseFile, Video
@@ -159,15 +153,11 @@ def _write_raw(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) ->
 def _single_writer(*, compat: bool) -> WriteVideo:
     def write(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
         name = f"hivau-single/merge_instruction_{split_of(node.video)}.jsonl"
-        is_test = node.video.split == "test"
+        form: Literal["train", "test"] = "test" if node.video.split == "test" else "train"
         first_id, rows = files.num_rows(name), list[bytes]()
         for instruction in in_release_order(kept):
             start_id = first_id + len(rows)
-            made = (
-                held_out_rows(node.video, instruction, start_id=start_id, compat=compat)
-                if is_test
-                else train_rows(node.video, instruction, start_id=start_id)
-            )
+            made = single_rows(node.video, instruction, start_id=start_id, form=form, compat=compat)
             rows.extend([_line(row) for row in made])
         files.add(name, rows)
 

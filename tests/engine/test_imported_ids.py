@@ -10,6 +10,7 @@ from engine.errors import UsageError
 from engine.executors.local import LocalExecutor
 from engine.import_files import ImportTask, import_events, import_hivau, import_uca
 from engine.index import Index
+from engine.status import dataset_status
 from engine.store import JsonlWriter
 from schemas import Caption, Clip, Event, Video
 from schemas.review import EditText, MoveBoundaries
@@ -144,3 +145,9 @@ def test_a_record_whose_line_was_deleted_is_made_again(proposed: Dataset) -> Non
         path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
     run_everything(proposed)
     assert live(proposed) == before
+
+
+def test_status_says_that_a_deleted_record_is_to_be_made_again(proposed: Dataset) -> None:
+    path = proposed.record_path(Caption)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    assert dataset_status(proposed).has_work

@@ -76,7 +76,7 @@ def move_an_event(dataset: Dataset) -> None:
 @pytest.mark.parametrize(
     ("touch", "label"),
     [
-        (edit_a_caption, "summarize event"),
+        (edit_a_caption, "summarize events"),
         (edit_a_caption, "instruct"),
         (move_an_event, "instruct"),
     ],
@@ -102,5 +102,5 @@ def test_a_step_with_work_left_leaves_no_stamp(tmp_path: Path) -> None:
     dataset = a_dataset(tmp_path)
     bring_in(dataset, a_video(), an_event(), a_clip(), a_caption(CLIP_ID))
     run(dataset, RunOptions(limit=0, is_quiet=True))
-    assert not stamp_of(dataset, "summarize event").exists()
-    assert run(dataset)["summarize event"].num_done == 1
+    assert not stamp_of(dataset, "summarize events").exists()
+    assert run(dataset)["summarize events"].num_done == 1
