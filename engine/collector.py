@@ -1,4 +1,4 @@
-"""Python's cycle collector, held back while millions of lines are read."""
+"""Python's cycle collector, held back while millions of lines are read or written."""
 
 import gc
 from collections.abc import Iterator
@@ -19,3 +19,18 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+@contextmanager
+def collector_slowed() -> Iterator[None]:
+    """For work that may take days, and whose network code does leave cycles behind.
+
+    The collector then looks after a hundred thousand new objects instead of 700. Measured on
+    building 72,000 instructions: 3.3 s by default, 2.1 s slowed (2026-11-21).
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(100_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)

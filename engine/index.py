@@ -6,7 +6,7 @@ discarded it. Its reviews belong to it: they are part of its input hash and lie 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,14 @@ from engine.ledger import IMPORT_LEDGER, Ledger
 from engine.lines import newest_lines
 from engine.reviews import lay_over
 from engine.stamps import FileState, state_of
-from engine.store import content_of, dump_line, parse_object, parse_record, read_lines
+from engine.store import (
+    content_of,
+    dump_line,
+    parse_object,
+    parse_record,
+    parse_records,
+    read_lines,
+)
 from schemas import (
     Caption,
     Click,
@@ -146,8 +153,8 @@ class Index:
         """A live record's fields, as reviewed; three times as quick as making the record."""
         if self._reviews and self.reviews(record_type, record_id):
             return self.get(record_type, record_id).model_dump()
-        path = self.dataset.record_path(record_type)
-        return parse_object(self.lines(record_type)[record_id], path=path)
+        line = self.lines(record_type)[record_id]
+        return parse_object(line, path=self.dataset.record_path(record_type))
 
     def overlay(self, record: AnyRecord) -> AnyRecord:
         """A record, live or not, with its reviews laid over it."""
@@ -181,6 +188,17 @@ class Index:
         path = self.dataset.record_path(record_type)
         record = parse_record(record_type, self.lines(record_type)[record_id], path=path)
         return self.overlay(record)
+
+    def many(self, record_type: type[AnyRecord], record_ids: Iterable[str]) -> dict[str, AnyRecord]:
+        """Id -> `get`, for those of the ids that are live; quicker than one by one."""
+        lines = self.lines(record_type)
+        found = [lines[id_] for id_ in record_ids if id_ in lines]
+        if not found:
+            return {}
+        records = parse_records(record_type, found, path=self.dataset.record_path(record_type))
+        if self._reviews:
+            records = [self.overlay(record) for record in records]
+        return {record.id: record for record in records}
 
     def all(self, record_type: type[AnyRecord]) -> Iterator[AnyRecord]:
         """All live records of a type, reviews laid over them."""

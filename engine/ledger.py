@@ -169,7 +169,8 @@ class Ledger:
 
     def void_lines(self, item_ids: Iterable[str]) -> list[bytes]:
         """What to write before new records of these items: a line for each that has an outcome."""
-        known = (id_ for id_ in item_ids if id_ in self._keys or id_ in self._retired)
+        keys, retired = self._keys, self._retired
+        known = [id_ for id_ in item_ids if id_ in keys or id_ in retired]
         return [LedgerLine(id_, "", "", record_ids=(), is_void=True).dump() for id_ in known]
 
     def rejects(self) -> dict[str, str]:

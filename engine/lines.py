@@ -13,7 +13,7 @@ IN_MEMORY_BYTES = 64 << 20
 """Files up to this size are held; of larger ones only positions, a third of the memory."""
 
 _BLOCK_BYTES = 1 << 20
-_USUAL_BYTES = 1 << 10
+_READ_BYTES = 1 << 13
 
 Value = TypeVar("Value")
 
@@ -24,10 +24,20 @@ class LinesByPosition(Mapping[str, bytes]):
     def __init__(self, path: Path, wanted: Mapping[str, str]) -> None:
         self._positions = _newest_positions(path, wanted)
         self._descriptor = os.open(path, os.O_RDONLY)
+        self._last_read = (0, b"")
         weakref.finalize(self, os.close, self._descriptor)
 
     def __getitem__(self, record_id: str) -> bytes:
-        return self._block_at(self._positions[record_id], _USUAL_BYTES).partition(b"\n")[0]
+        """A line; mostly the next one of the file is wanted next, and so at hand already."""
+        offset = self._positions[record_id]
+        block_start, block = self._last_read
+        start = offset - block_start
+        end = block.find(b"\n", start) if 0 <= start < len(block) else -1
+        if end < 0:
+            block, start = self._block_at(offset, _READ_BYTES), 0
+            self._last_read = offset, block
+            end = block.find(b"\n")
+        return block[start:end]
 
     def items(self) -> ItemsView[str, bytes]:
         """All lines; read in blocks, since they mostly follow one another."""

@@ -5,11 +5,13 @@ beside its place and renamed into it, by one process at a time.
 """
 
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
@@ -80,10 +82,10 @@ def export(
     exporting.
     """
     index = Index(dataset)
-    makers = count_makers(index)
-    _refuse_mixture(makers, options)
     target = dataset.releases_dir_path / options.name
-    with _sole_exporter(dataset, options.name):
+    with collector_paused(), _sole_exporter(dataset, options.name):
+        makers = count_makers(index)
+        _refuse_mixture(makers, options)
         _finish_renames(dataset.releases_dir_path)
         _refuse_taken_name(target, dataset, options)
         report = _write_and_rename(index, target, options, makers, (executor, on_video))
@@ -99,8 +101,7 @@ def _write_and_rename(
 ) -> tuple[Release, dict[str, str]]:
     partial = _fresh_dir(target)
     try:
-        with collector_paused():
-            report = _write_release(index, partial, options, makers, work)
+        report = _write_release(index, partial, options, makers, work)
         _rename_into_place(partial, target)
     except OSError as error:
         raise ServiceError(f"cannot write {target} ({error.strerror}); free some space") from error
@@ -159,8 +160,9 @@ def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[Video
     captions, summaries = index.lines(Caption), index.lines(Summary)
     texts = {"clip": captions, "event": summaries, "video": summaries}
     for node in nodes:
-        rows = tuple(row for row in node.instructions if row.segment_id in texts[row.granularity])
-        yield node if len(rows) == len(node.instructions) else replace(node, instructions=rows)
+        rows = [row for row in node.instructions if row.segment_id in texts[row.granularity]]
+        is_whole = len(rows) == len(node.instructions)
+        yield node if is_whole else replace(node, instructions=tuple(rows))
 
 
 def _write_video(
@@ -176,9 +178,9 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
     counts[f"videos {label}"] += 1
     counts["videos without split"] += node.video.split is None
     counts["instructions"] += len(node.instructions)
-    for instruction in node.instructions:
-        granularity = instruction.granularity
-        counts.update([f"{granularity} {turn.task}" for turn in instruction.turns])
+    tasks = [(row.granularity, turn.task) for row in node.instructions for turn in row.turns]
+    for (granularity, task), count in Counter(tasks).items():
+        counts[f"{granularity} {task}"] += count
 
 
 def _count_segments(index: Index, counts: Counter[str]) -> None:
@@ -209,7 +211,7 @@ def _released_ids(facts: Facts, record_type: type[Record]) -> Iterable[str]:
     if record_type not in _SEGMENTS_OF:
         return lines
     of_type = (facts.segment_ids[granularity] for granularity in _SEGMENTS_OF[record_type])
-    return (segment_id for ids in of_type for segment_id in ids if segment_id in lines)
+    return filter(lines.__contains__, chain.from_iterable(of_type))
 
 
 def count_makers(index: Index) -> dict[str, dict[str, int]]:
@@ -219,9 +221,10 @@ def count_makers(index: Index) -> dict[str, dict[str, int]]:
     for record_type in _COUNTED:
         lines = index.lines(record_type)
         path = index.dataset.record_path(record_type)
-        released = _released_ids(facts, record_type)
-        tails = Counter(_provenance_of(lines[id_], path) for id_ in released)
-        names = Counter[str]()
+        released = iter(_released_ids(facts, record_type))
+        tails, names = Counter[bytes](), Counter[str]()
+        while ids := list(islice(released, _MANY)):
+            tails.update(_provenances([lines[id_] for id_ in ids], path))
         for tail, count in tails.items():
             names[orjson.loads(tail)["name"]] += count
         if names:
@@ -229,14 +232,20 @@ def count_makers(index: Index) -> dict[str, dict[str, int]]:
     return makers
 
 
-def _provenance_of(line: bytes, path: Path) -> bytes:
-    """The provenance object of a record's line; it holds no objects itself."""
-    tail = line.partition(PROVENANCE_MARK)[2]
-    end = tail.find(b"}") + 1
-    if not end:
-        parse_object(line, path=path)
-        raise UsageError(f"{path}: {line[:80]!r} has no provenance; delete that line")
-    return tail[:end]
+_MANY = 10_000
+_PROVENANCE = re.compile(re.escape(PROVENANCE_MARK) + rb"(\{[^{}]*\})")
+
+
+def _provenances(lines: Sequence[bytes], path: Path) -> list[bytes]:
+    """The provenance objects of records' lines; they hold no objects themselves."""
+    found: list[bytes] = _PROVENANCE.findall(b"\n".join(lines))
+    if len(found) == len(lines):
+        return found
+    for line in lines:
+        if _PROVENANCE.search(line) is None:
+            parse_object(line, path=path)
+            raise UsageError(f"{path}: {line[:80]!r} has no provenance; delete that line")
+    raise UsageError(f"{path}: a line names two provenances; delete one of them")
 
 
 _TEXT_FILES = ("captions.jsonl", "summaries.jsonl")

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from engine.census import Join, load_ledger, take_census
+from engine.collector import collector_slowed
 from engine.dataset import Dataset
 from engine.errors import ItemError, TooManyRejectsError, UsageError, VauDataError
 from engine.ledger import IMPORT_LEDGER, Ledger, LedgerLine
@@ -31,11 +32,14 @@ _SECONDS_BETWEEN_SYNCS = 0.5
 _OUTCOMES_BETWEEN_SYNCS = 2000
 
 
+Result = tuple[Record, ...] | ItemError
+
+
 class Outcome(NamedTuple):
     """What became of one item: its records, or why there are none."""
 
     item_id: str
-    result: tuple[Record, ...] | ItemError
+    result: Result
 
 
 class Executor(Protocol):
@@ -183,16 +187,18 @@ def _work(
     options: RunOptions,
 ) -> None:
     inputs = {pending.id: pending.input_sha256 for pending in chosen}
-    with Progress(stage.name, len(chosen), is_quiet=options.is_quiet) as progress:
-        for outcome in executor.run(stage, chosen):
-            is_reject = isinstance(outcome.result, ItemError)
-            books.enter(outcome, inputs.pop(outcome.item_id))
-            counts.num_done += not is_reject
-            if isinstance(outcome.result, ItemError):
-                reason = outcome.result.reason
-                counts.rejects[reason] = counts.rejects.get(reason, 0) + 1
+    with (
+        Progress(stage.name, len(chosen), is_quiet=options.is_quiet) as progress,
+        collector_slowed(),
+    ):
+        for item_id, result in executor.run(stage, chosen):
+            is_reject = isinstance(result, ItemError)
+            books.enter(item_id, result, inputs.pop(item_id))
+            if isinstance(result, ItemError):
+                counts.rejects[result.reason] = counts.rejects.get(result.reason, 0) + 1
             else:
-                counts.num_records += len(outcome.result)
+                counts.num_done += 1
+                counts.num_records += len(result)
             progress.advance(is_reject=is_reject)
 
 
@@ -219,12 +225,12 @@ class _Books:
     def __init__(self, dataset: Dataset, stage: Stage[Any], settled: Ledger) -> None:
         self._dataset = dataset
         self._settled = settled
-        self._void_lines: list[bytes] = []
         self._stage = stage
         self._fingerprint = fingerprint_of(stage)
-        self._ledger_lines: list[bytes] = []
+        self._done_ids: list[str] = []
         self._record_lines: list[bytes] = []
-        self._reject_lines: list[bytes] = []
+        self._rejects: list[Reject] = []
+        self._ledger_lines: list[bytes] = []
         self._stack = ExitStack()
         self._last_sync = time.monotonic()
 
@@ -255,22 +261,32 @@ class _Books:
         """Items that came back have their records again."""
         self._ledger_lines.extend(line.dump() for line in lines)
 
-    def enter(self, outcome: Outcome, input_sha256: str) -> None:
+    def enter(self, item_id: str, result: Result, input_sha256: str) -> None:
         """Note one outcome; on disk within half a second of further outcomes."""
-        if isinstance(outcome.result, ItemError):
-            self._enter_reject(outcome.item_id, outcome.result, input_sha256)
+        if isinstance(result, ItemError):
+            self._rejects.append(self._reject(item_id, result, input_sha256))
+            line = LedgerLine(item_id, input_sha256, self._fingerprint, (), reject=result.reason)
         else:
-            self._void_lines.extend(self._settled.void_lines((outcome.item_id,)))
-            self._record_lines.extend(dump_line(record) for record in outcome.result)
-            record_ids = tuple(record.id for record in outcome.result)
-            line = LedgerLine(outcome.item_id, input_sha256, self._fingerprint, record_ids)
-            self._ledger_lines.append(line.dump())
+            self._done_ids.append(item_id)
+            self._record_lines += [dump_line(record) for record in result]
+            record_ids = tuple([record.id for record in result])
+            line = LedgerLine(item_id, input_sha256, self._fingerprint, record_ids)
+        self._ledger_lines.append(line.dump())
         is_time = time.monotonic() - self._last_sync > _SECONDS_BETWEEN_SYNCS
         if is_time or len(self._ledger_lines) >= _OUTCOMES_BETWEEN_SYNCS:
             self._write_down()
 
-    def _enter_reject(self, item_id: str, error: ItemError, input_sha256: str) -> None:
-        reject = Reject(
+    def _write_down(self) -> None:
+        _append(self._ledger, self._settled.void_lines(self._done_ids))
+        _append(self._records, self._record_lines)
+        if self._rejects:
+            _append_shared(self._dataset, [dump_line(reject) for reject in self._rejects])
+        _append(self._ledger, self._ledger_lines)
+        self._done_ids, self._record_lines, self._rejects, self._ledger_lines = [], [], [], []
+        self._last_sync = time.monotonic()
+
+    def _reject(self, item_id: str, error: ItemError, input_sha256: str) -> Reject:
+        return Reject(
             id=f"{self._stage.name}:{item_id}",
             stage=self._stage.name,
             item_id=item_id,
@@ -279,27 +295,6 @@ class _Books:
             input_sha256=input_sha256,
             fingerprint=self._fingerprint,
         )
-        self._reject_lines.append(dump_line(reject))
-        line = LedgerLine(item_id, input_sha256, self._fingerprint, (), reject=error.reason)
-        self._ledger_lines.append(line.dump())
-
-    def _write_down(self) -> None:
-        if self._void_lines:
-            self._ledger.append(self._void_lines)
-            self._ledger.sync()
-            self._void_lines = []
-        if self._record_lines:
-            self._records.append(self._record_lines)
-            self._records.sync()
-            self._record_lines = []
-        if self._reject_lines:
-            _append_shared(self._dataset, self._reject_lines)
-            self._reject_lines = []
-        if self._ledger_lines:
-            self._ledger.append(self._ledger_lines)
-            self._ledger.sync()
-            self._ledger_lines = []
-        self._last_sync = time.monotonic()
 
     def _note_fingerprint(self) -> None:
         path = self._dataset.fingerprints_path
@@ -308,6 +303,12 @@ class _Books:
             line = orjson.dumps({"id": self._fingerprint, "parts": parts_of(self._stage)})
             with JsonlWriter(path, wait_seconds=10.0) as writer:
                 writer.append([line + b"\n"])
+
+
+def _append(writer: JsonlWriter, lines: list[bytes]) -> None:
+    if lines:
+        writer.append(lines)
+        writer.sync()
 
 
 def _append_shared(dataset: Dataset, lines: list[bytes]) -> None:

@@ -6,7 +6,7 @@ crash: readers pass over it, and the next writer removes it. One process at a ti
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import repeat
 from pathlib import Path
@@ -113,12 +113,25 @@ def parse_object(line: bytes, *, path: Path) -> dict[str, Any]:
 def parse_record(record_type: type[AnyRecord], line: bytes, *, path: Path) -> AnyRecord:
     """A line as a typed record. Raises `UsageError` naming the file where it does not fit."""
     try:
-        record: AnyRecord = _adapter(record_type).validate_json(line)
+        record: AnyRecord = record_type.__pydantic_validator__.validate_json(line)
         return record
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(_damaged(path, line, f"{place}: {first['msg']}")) from error
+
+
+def parse_records(
+    record_type: type[AnyRecord], lines: Sequence[bytes], *, path: Path
+) -> Sequence[AnyRecord]:
+    """`parse_record` for several lines at once, which takes about half the time."""
+    try:
+        records = _list_adapter(record_type).validate_json(b"[" + b",".join(lines) + b"]")
+    except ValidationError:
+        records = []
+    if len(records) == len(lines):
+        return records
+    return [parse_record(record_type, line, path=path) for line in lines]
 
 
 def _damaged(path: Path, line: bytes, why: str) -> str:
@@ -131,13 +144,12 @@ def _damaged(path: Path, line: bytes, why: str) -> str:
 
 def dump_line(record: Record) -> bytes:
     """A record as its one canonical line, newline included."""
-    return _adapter(type(record)).dump_json(record) + b"\n"
+    return record.__pydantic_serializer__.to_json(record) + b"\n"
 
 
 @cache
-def _adapter(record_type: type[AnyRecord]) -> TypeAdapter[AnyRecord]:
-    """Reads and writes a third faster than the methods of the record itself."""
-    return TypeAdapter(record_type)
+def _list_adapter(record_type: type[AnyRecord]) -> TypeAdapter[list[AnyRecord]]:
+    return TypeAdapter(list[record_type])  # type: ignore[valid-type]
 
 
 class JsonlWriter:

@@ -1,11 +1,11 @@
 """The live dataset, video by video, as trees: only one video's records are parsed at a time."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from engine.ids import by_number
+from engine.ids import by_number, parent_id
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.tree import ClipNode, EventNode, VideoNode
@@ -28,12 +28,12 @@ class Trees:
 
     def of(self, video_id: str) -> VideoNode:
         """One video's tree."""
-        summaries = self.index.lines(Summary)
-        event_ids = self._facts.event_ids_of.get(video_id, ())
+        event_ids = self._event_ids_of.get(video_id, [])
+        summaries = self.index.many(Summary, [*event_ids, video_id])
         return VideoNode(
             video=self._facts.videos[video_id],
-            events=tuple(self._event(event_id) for event_id in by_number(event_ids)),
-            summary=self.index.get(Summary, video_id) if video_id in summaries else None,
+            events=self._events(event_ids, summaries),
+            summary=summaries.get(video_id),
             instructions=self._instructions(video_id),
         )
 
@@ -43,40 +43,49 @@ class Trees:
             yield VideoNode(video, (), None, self._instructions(video_id))
 
     def _instructions(self, video_id: str) -> tuple[Instruction, ...]:
-        ids = self._instructions_of.get(video_id, ())
-        return tuple(self.index.get(Instruction, instruction_id) for instruction_id in ids)
+        """Those of the clips, the events, then the video; each in order of its number."""
+        clip_ids_of, of_segment = self._clip_ids_of, self._instruction_ids_of
+        event_ids = self._event_ids_of.get(video_id, [])
+        segment_ids = [id_ for event_id in event_ids for id_ in clip_ids_of.get(event_id, ())]
+        segment_ids += [*event_ids, video_id]
+        ids = [id_ for segment_id in segment_ids for id_ in of_segment.get(segment_id, ())]
+        return tuple(self.index.many(Instruction, ids).values())
 
-    def _event(self, event_id: str) -> EventNode:
-        summaries = self.index.lines(Summary)
-        clip_ids = self._facts.clip_ids_of.get(event_id, ())
-        return EventNode(
-            event=self.index.get(Event, event_id),
-            clips=tuple(self._clip(id_) for id_ in by_number(clip_ids)),
-            summary=self.index.get(Summary, event_id) if event_id in summaries else None,
-        )
-
-    def _clip(self, clip_id: str) -> ClipNode:
-        captions = self.index.lines(Caption)
-        return ClipNode(
-            clip=self.index.get(Clip, clip_id),
-            caption=self.index.get(Caption, clip_id) if clip_id in captions else None,
+    def _events(self, event_ids: list[str], summaries: dict[str, Summary]) -> tuple[EventNode, ...]:
+        clip_ids_of = self._clip_ids_of
+        clip_ids = [id_ for event_id in event_ids for id_ in clip_ids_of.get(event_id, ())]
+        clips, captions = self.index.many(Clip, clip_ids), self.index.many(Caption, clip_ids)
+        return tuple(
+            EventNode(
+                event=event,
+                clips=tuple(
+                    [ClipNode(clips[id_], captions.get(id_)) for id_ in clip_ids_of.get(id_of, ())]
+                ),
+                summary=summaries.get(id_of),
+            )
+            for id_of, event in self.index.many(Event, event_ids).items()
         )
 
     @cached_property
-    def _instructions_of(self) -> dict[str, list[str]]:
-        """Video id -> its instructions: clips, events, then the video; each by its number."""
-        by_segment: dict[str, list[str]] = defaultdict(list)
-        for instruction_id in self.index.lines(Instruction):
-            by_segment[instruction_id.partition(":")[2]].append(instruction_id)
-        by_video: dict[str, list[str]] = {}
-        for video_id in self._facts.videos:
-            segment_ids = [*self._segments_of(video_id), video_id]
-            ids = [id_ for segment_id in segment_ids for id_ in sorted(by_segment[segment_id])]
-            by_video[video_id] = ids
-        return by_video
+    def _event_ids_of(self) -> dict[str, list[str]]:
+        return _by_parent(self._facts.segment_ids["event"], mark="_E")
 
-    def _segments_of(self, video_id: str) -> Iterator[str]:
-        event_ids = by_number(self._facts.event_ids_of.get(video_id, ()))
-        for event_id in event_ids:
-            yield from by_number(self._facts.clip_ids_of.get(event_id, ()))
-        yield from event_ids
+    @cached_property
+    def _clip_ids_of(self) -> dict[str, list[str]]:
+        return _by_parent(self._facts.segment_ids["clip"], mark="C")
+
+    @cached_property
+    def _instruction_ids_of(self) -> dict[str, list[str]]:
+        """Segment id -> its instructions, one per family."""
+        by_segment: dict[str, list[str]] = defaultdict(list)
+        for instruction_id in sorted(self.index.lines(Instruction)):
+            by_segment[instruction_id.partition(":")[2]].append(instruction_id)
+        return by_segment
+
+
+def _by_parent(record_ids: Iterable[str], *, mark: str) -> dict[str, list[str]]:
+    """Parent id -> ids in order of their numbers."""
+    by_parent: dict[str, list[str]] = defaultdict(list)
+    for record_id in record_ids:
+        by_parent[parent_id(record_id, mark=mark)].append(record_id)
+    return {parent: by_number(ids) for parent, ids in by_parent.items()}

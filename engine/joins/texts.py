@@ -117,13 +117,14 @@ def to_instruct(facts: Facts, census: Census) -> Iterator[Pending[InstructItem]]
     """Every captioned clip, every summarized event, every summarized video."""
     for granularity, segment_ids in facts.segment_ids.items():
         segment_type, text_type = _SEGMENT_TYPES[granularity], _text_type(granularity)
-        texts = facts.index.lines(text_type)
+        segments, texts = facts.index.lines(segment_type), facts.index.lines(text_type)
+        content_of = facts.index.reviewed_content
         for segment_id in segment_ids:
             if segment_id not in texts:
                 continue
             input_sha256 = digest(
-                facts.index.content(segment_type, segment_id),
-                facts.index.content(text_type, segment_id),
+                content_of(segment_type, segment_id, segments[segment_id]),
+                content_of(text_type, segment_id, texts[segment_id]),
             )
             item_id = FAMILY_SCOPE + segment_id
             if census.wants(item_id, input_sha256):
@@ -143,16 +144,15 @@ def _text_type(granularity: Granularity) -> type[Caption] | type[Summary]:
 
 
 def _instruct_item(facts: Facts, segment_id: str, granularity: Granularity) -> InstructItem:
-    index = facts.index
-    segment = index.fields(_SEGMENT_TYPES[granularity], segment_id)
+    segment = facts.index.fields(_SEGMENT_TYPES[granularity], segment_id)
     is_clip = granularity == "clip"
     return InstructItem(
         segment_id=segment_id,
-        video_id=segment_id if granularity == "video" else segment["video_id"],
+        video_id=segment.get("video_id", segment_id),
         granularity=granularity,
         interval_seconds=(segment["start_seconds"], segment["end_seconds"]),
         is_anomalous=None if is_clip else segment["is_anomalous"],
-        text=index.fields(Caption, segment_id)["text"]
+        text=facts.index.fields(Caption, segment_id)["text"]
         if is_clip
-        else index.get(Summary, segment_id),
+        else facts.index.get(Summary, segment_id),
     )

@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from engine.dataset import Dataset
+from engine.errors import UsageError
 from engine.index import LEDGERS, WORDS, Index, import_scope
 from engine.ledger import LedgerLine
 from engine.store import JsonlWriter, content_of, dump_line
@@ -141,3 +144,23 @@ def test_no_import_scope_is_the_start_of_another() -> None:
     for scope in scopes:
         assert [other for other in scopes if other.startswith(scope)] == [scope]
     assert set(WORDS) == set(LEDGERS)
+
+
+def test_many_records_are_read_as_one_by_one_and_those_that_are_not_live_left_out(
+    tmp_path: Path,
+) -> None:
+    dataset = with_captions(tmp_path)
+    add_review(dataset, a_review("caption", C1, EDIT))
+    index = Index(dataset)
+    found = index.many(Caption, [C1, "Fighting002_E9C9", C0])
+    assert list(found) == [C1, C0]
+    assert found == {C1: index.get(Caption, C1), C0: index.get(Caption, C0)}
+    assert found[C1].text == "She waves."
+
+
+def test_a_damaged_line_among_many_is_named(tmp_path: Path) -> None:
+    dataset = with_captions(tmp_path)
+    path = dataset.record_path(Caption)
+    path.write_bytes(path.read_bytes().replace(b'"text":"', b'"txet":"', 1))
+    with pytest.raises(UsageError, match=rf"captions\.jsonl.*{C0}"):
+        Index(dataset).many(Caption, [C0, C1])
