@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
+from tempfile import TemporaryFile
 from typing import Literal
 
 from engine.config import ModelSection
@@ -35,6 +37,8 @@ NEEDED = (
     "typer",
 )
 _LOW_DISK_BYTES = 5 * 2**30
+_FULL_DISK_BYTES = 2**28
+_WRITTEN_FOLDERS = ("runs", ".locks", "releases")
 
 
 @dataclass(frozen=True)
@@ -123,16 +127,36 @@ def _disk(dir_path: Path) -> Check:
     found = f"{free_bytes / 2**30:.1f} GiB free at {dir_path}"
     if free_bytes >= _LOW_DISK_BYTES:
         return Check("disk", "ok", found)
-    return Check("disk", "warning", found, "free some space before exporting media")
+    if free_bytes >= _FULL_DISK_BYTES:
+        return Check("disk", "warning", found, "free some space before exporting media")
+    return Check("disk", "missing", found, "free some space: a run would soon stop")
+
+
+def _writable(dataset: Dataset) -> Check:
+    """Whether this person can write where runs write; tried, since rights alone do not tell."""
+    dir_path = dataset.dir_path
+    try:
+        for folder in (dir_path, *(dir_path / name for name in _WRITTEN_FOLDERS)):
+            if folder.exists():
+                with TemporaryFile(dir=folder):
+                    pass
+        for file in (*dir_path.glob("*.jsonl"), *dir_path.glob("runs/*.jsonl")):
+            with file.open("ab"):
+                pass
+    except OSError as error:
+        mend = f"chown -R $USER {quote(str(dir_path))}, or copy the dataset to a place of yours"
+        return Check("writable", "missing", f"cannot write in {dir_path}: {error}", mend)
+    return Check("writable", "ok", f"{dir_path} and its files")
 
 
 def _dataset(dataset: Dataset) -> Iterator[Check]:
     from engine.joins.files import video_files
 
     yield Check("dataset", "ok", str(dataset.dir_path))
+    yield _writable(dataset)
     try:
         num_videos = len(video_files(dataset.videos_dir_path))
-    except UsageError as error:
+    except (UsageError, OSError) as error:
         yield Check("videos", "missing", str(error), "mend [videos] path, or mount the disk")
         return
     if num_videos:

@@ -15,6 +15,7 @@ from engine.index import WORDS, Index
 from engine.joins.facts import Facts
 from engine.ledger import IMPORT_LEDGER
 from engine.sources.imported import ImportedVideo, UnfitVideo
+from engine.sources.video_names import of_one_file
 from engine.store import parse_record, read_lines
 from schemas import Click, Clip, Event, HumanCaption, Record, Video
 from schemas.base import Split
@@ -48,7 +49,8 @@ class ImportTask:
 def import_clicks(task: ImportTask, *, author: str) -> FileImport:
     """A csv `video-id,glance` (frame ordinals) -> clicks.
 
-    Raises `UsageError` for a malformed file, and for clicks past the end of their video.
+    Raises `UsageError` for a malformed file, for names that could mean several videos, and for
+    clicks past the end of their video.
     """
     from engine.sources.glance import clicks_of_table, read_clicks
 
@@ -56,10 +58,11 @@ def import_clicks(task: ImportTask, *, author: str) -> FileImport:
     with _named_if_not_text(task.path):
         table = read_clicks(task.path)
     videos = {id_: video for id_, video in facts.videos.items() if video.media is not None}
-    _refuse_if_all_unknown(task, {row.video_id for row in table.rows}, videos)
     read = clicks_of_table(table, videos=videos, frame_times_of=_frame_times(task), author=author)
+    if read.unknown_names and not read.clicks:
+        raise UsageError(_all_unknown(task, len(read.unknown_names)))
     done = _finish(task, "clicks", _with_click_ids(facts, read.clicks), videos)
-    done.num_unknown_videos = len({row.video_id for row in table.rows} - videos.keys())
+    done.num_unknown_videos = len(read.unknown_names)
     if table.num_without_click:
         done.notes.append(f"{table.num_without_click} rows say that there is no click")
     return done
@@ -79,12 +82,16 @@ def import_events(task: ImportTask, *, author: str) -> FileImport:
             rows = list(
                 read_official(task.path, videos=facts.videos, frame_times_of=_frame_times(task))
             )
-        return _finish(task, "events", _with_event_ids(facts, rows), facts.videos)
+        fitting = of_one_file(rows, videos=facts.videos.values())
+        return _finish(task, "events", _with_event_ids(facts, fitting), facts.videos)
     read = read_events(task.path, videos=facts.videos, author=author)
     if not read.videos and read.num_unknown_videos:
         raise UsageError(_all_unknown(task, read.num_unknown_videos))
     done = _finish(task, "events", _with_event_ids(facts, read.videos), facts.videos)
     done.num_unknown_videos = read.num_unknown_videos
+    if num_without := sum(not video.records for video in read.videos):
+        said = "entry says" if num_without == 1 else "entries say"
+        done.notes.append(f"{num_without} {said} that there is no event")
     return done
 
 
@@ -93,7 +100,8 @@ def import_uca(task: ImportTask) -> FileImport:
     from engine.sources.uca import read_uca
 
     facts = Facts(Index(task.dataset))
-    return _finish(task, "uca", _with_caption_ids(facts, read_uca(task.path)), facts.videos)
+    read = of_one_file(read_uca(task.path), videos=facts.videos.values())
+    return _finish(task, "uca", _with_caption_ids(facts, read), facts.videos)
 
 
 def import_hivau(task: ImportTask, *, source: str | None, split: Split | None) -> FileImport:
@@ -106,7 +114,8 @@ def import_hivau(task: ImportTask, *, source: str | None, split: Split | None) -
     from engine.sources.hivau import read_raw
 
     facts = Facts(Index(task.dataset))
-    read = read_raw(task.path, source=source, split=split)
+    entries = read_raw(task.path, source=source, split=split)
+    read = of_one_file(entries, videos=facts.videos.values())
     return _finish(task, "hivau", _with_published_ids(facts, read), facts.videos)
 
 
@@ -129,7 +138,8 @@ def _finish(
     """Write what is about videos that are known or stood in for; count the rest."""
     fitting: list[ImportedVideo | UnfitVideo] = []
     num_unknown = 0
-    for entry in imported:
+    for read in imported:
+        entry = _unless_named_like_an_event(read, videos)
         is_known = isinstance(entry, UnfitVideo) or entry.video_id in videos
         if is_known or (isinstance(entry, ImportedVideo) and entry.stand_in is not None):
             fitting.append(entry)
@@ -140,6 +150,21 @@ def _finish(
     if task.is_dry_run:
         return FileImport(_counted(fitting), num_unknown)
     return FileImport(write_imported(task.dataset, source, fitting), num_unknown)
+
+
+def _unless_named_like_an_event(
+    entry: ImportedVideo | UnfitVideo, videos: Mapping[str, Video]
+) -> ImportedVideo | UnfitVideo:
+    """A video `X_E0` and the event E0 of a video `X` would have summaries of one id."""
+    video_id = entry.video_id
+    is_new = isinstance(entry, ImportedVideo) and video_id not in videos
+    if not is_new or event_id_of(video_id) is None:
+        return entry
+    return UnfitVideo(
+        video_id,
+        "a video cannot be called like an event or a clip (…_E0, …_E0C1); call it "
+        f"{video_id}_v in the file, as `vau-data ingest` calls such a video",
+    )
 
 
 def _counted(entries: Iterable[ImportedVideo | UnfitVideo]) -> ImportReport:
@@ -155,15 +180,10 @@ def _counted(entries: Iterable[ImportedVideo | UnfitVideo]) -> ImportReport:
     return report
 
 
-def _refuse_if_all_unknown(task: ImportTask, named: set[str], videos: Mapping[str, Video]) -> None:
-    if named and not named & videos.keys():
-        raise UsageError(_all_unknown(task, len(named)))
-
-
 def _all_unknown(task: ImportTask, num_unknown: int) -> str:
     return (
         f"{task.path}: none of its {num_unknown} videos is in {task.dataset.dir_path}; "
-        "run `vau-data ingest` first, or check that the ids are the files' names without suffix"
+        "run `vau-data ingest` first, or check that they are called by id, path or file name"
     )
 
 

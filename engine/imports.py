@@ -1,17 +1,18 @@
 """Records from other people's files enter a dataset here, and are never made over by a stage.
 
 Per video and record type the newest import counts. Importing events anew takes the clips,
-captions and summaries of an earlier import with them.
+captions and summaries of an earlier import with them, and what was proposed in their place.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.index import WORDS, Index
+from engine.joins.facts import Facts
 from engine.ledger import IMPORT_LEDGER, LedgerLine, settled_key
 from engine.sources.imported import ImportedVideo, UnfitVideo
 from engine.stage import digest
@@ -19,6 +20,8 @@ from engine.store import JsonlWriter, content_of, dump_line
 from schemas import Caption, Clip, Event, Record, Reject, Summary, Video
 
 _FINGERPRINT = digest(b"import/1").hex()[:16]
+_PROPOSE = "propose"
+_WAIT_SECONDS = 2.0
 _HANGS_ON_EVENTS: tuple[type[Record], ...] = (Clip, Caption, Summary)
 
 
@@ -50,6 +53,10 @@ def write_imported(
         )
     with ExitStack() as stack:
         ledger = stack.enter_context(JsonlWriter(dataset.ledger_path(IMPORT_LEDGER)))
+        proposals = JsonlWriter(dataset.ledger_path(_PROPOSE), wait_seconds=_WAIT_SECONDS)
+        may_supersede = proposals.path.exists() and any(map(_names_events, entries))
+        if may_supersede:
+            stack.enter_context(proposals)
         books = _ImportBooks(dataset, Index(dataset))
         for entry in entries:
             if isinstance(entry, UnfitVideo):
@@ -57,7 +64,28 @@ def write_imported(
             else:
                 books.enter(source, entry)
         books.write_down(ledger)
+        if may_supersede:
+            proposals.append(_superseded(dataset))
+            proposals.sync()
     return books.report
+
+
+def _names_events(entry: ImportedVideo | UnfitVideo) -> bool:
+    return isinstance(entry, ImportedVideo) and (
+        Event in entry.says_all_of or any(isinstance(record, Event) for record in entry.records)
+    )
+
+
+def _superseded(dataset: Dataset) -> Iterator[bytes]:
+    """What retires the proposals for videos whose events came from outside.
+
+    The next run would retire them, too; but an export before it would hold both.
+    """
+    index = Index(dataset)
+    proposed = index.ledger(_PROPOSE)
+    for video_id in sorted(Facts(index).videos_with_imported_events):
+        if video_id in proposed:
+            yield LedgerLine(video_id, "", "", (), is_retired=True).dump()
 
 
 class _ImportBooks:
@@ -73,6 +101,8 @@ class _ImportBooks:
         """Note all that one file says of one video; that it once was unfit no longer counts."""
         self._retire(_unfit_id(source, video.video_id))
         by_type: dict[type[Record], list[Record]] = defaultdict(list)
+        for record_type in video.says_all_of:
+            by_type[record_type] = []
         for record in video.records:
             by_type[type(record)].append(record)
         if video.stand_in is not None:
@@ -119,7 +149,7 @@ class _ImportBooks:
             self._ledger_lines.append(LedgerLine(item_id, "", "", (), is_retired=True))
 
     def reject(self, source: str, video: UnfitVideo) -> None:
-        """Note a video whose entry contradicts itself."""
+        """Note a video whose entry cannot be used."""
         self.report.unfit.append(video)
         item_id = _unfit_id(source, video.video_id)
         input_sha256 = digest(video.detail.encode()).hex()
@@ -144,7 +174,9 @@ class _ImportBooks:
         changed_ids = [line.item_id for line in self._ledger_lines if line.record_ids]
         with ExitStack() as stack:
             writers = [
-                stack.enter_context(JsonlWriter(self._dataset.record_path(type_), wait_seconds=2.0))
+                stack.enter_context(
+                    JsonlWriter(self._dataset.record_path(type_), wait_seconds=_WAIT_SECONDS)
+                )
                 for type_ in self._record_lines
             ]
             ledger.append(self._ledger.void_lines(changed_ids))

@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from engine.dataset import CONFIG_NAME, Dataset
 from engine.errors import UsageError
 from engine.joins.files import VIDEO_SUFFIXES, video_files
-from engine.sources.folder import SourceName, label_files
+from engine.sources.categories import alike_categories, count_categories
+from engine.sources.folder import FileLabel, Origin, SourceName, label_files
+from engine.sources.split_lists import no_split_warning
 from engine.store import write_whole_file
 from schemas.base import Split
 
@@ -35,6 +39,12 @@ class NewDataset:
     num_videos: int
     labels: dict[str, int]
     """`abnormal`, `normal`, `unlabelled` -> how many videos."""
+    origins: dict[str, int]
+    """`labels csv`, `sub-folder`, `file name` -> how many labels it gave."""
+    categories: dict[str, int]
+    """Category, or the word for having none -> how many videos."""
+    warnings: tuple[str, ...]
+    """What looks like a slip of the person who made the labels or the folder."""
 
 
 def init_dataset(dir_path: Path, footage: Footage, *, name: str | None = None) -> NewDataset:
@@ -47,14 +57,14 @@ def init_dataset(dir_path: Path, footage: Footage, *, name: str | None = None) -
         raise UsageError(f"{config_path} exists; edit it, or choose another folder")
     if dir_path.exists() and not dir_path.is_dir():
         raise UsageError(f"{dir_path} is a file; name a folder for the dataset")
-    num_videos, labels = _look_at_footage(footage)
+    found = _look_at_footage(footage)
     text = _config_text(dir_path.resolve(), footage, name or dir_path.resolve().name)
     write_whole_file(config_path, text.encode())
     Dataset.open(dir_path)
-    return NewDataset(dir_path.resolve(), num_videos, labels)
+    return _described(dir_path.resolve(), found.values(), footage)
 
 
-def _look_at_footage(footage: Footage) -> tuple[int, dict[str, int]]:
+def _look_at_footage(footage: Footage) -> dict[PurePosixPath, FileLabel]:
     videos = footage.videos
     if not videos.is_dir():
         what = "is a file, not a folder" if videos.exists() else "does not exist"
@@ -65,16 +75,30 @@ def _look_at_footage(footage: Footage) -> tuple[int, dict[str, int]]:
         raise UsageError(f"--videos {videos} holds no video file (looked for {known})")
     _check_exists("--labels", footage.labels, is_dir=False)
     _check_exists("--lists", footage.lists, is_dir=True)
-    labels = label_files(
+    return label_files(
         paths,
         source=footage.source,
         labels_csv=footage.labels,
         root=videos,
         lists_dir=footage.lists,
     )
+
+
+def _described(dir_path: Path, found: Collection[FileLabel], footage: Footage) -> NewDataset:
     words = {True: "abnormal", False: "normal", None: "unlabelled"}
-    counts = Counter(words[label.is_anomalous] for label in labels.values())
-    return len(paths), {word: counts[word] for word in words.values()}
+    labels = Counter(words[label.is_anomalous] for label in found)
+    origins = Counter(label.origin for label in found)
+    categories = count_categories((label.is_anomalous, label.categories) for label in found)
+    splits = [label.split or footage.split for label in found]
+    no_split = no_split_warning(footage.source, splits, videos_dir=footage.videos)
+    return NewDataset(
+        dir_path,
+        num_videos=len(found),
+        labels={word: labels[word] for word in words.values()},
+        origins={origin: origins[origin] for origin in get_args(Origin)},
+        categories=categories,
+        warnings=(*([no_split] if no_split else ()), *alike_categories(categories)),
+    )
 
 
 def _check_exists(flag: str, path: Path | None, *, is_dir: bool) -> None:

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from engine.census import Census, load_ledger, take_census
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.flow import FLOW, Step
 from engine.index import WORDS, Index
+from engine.intake import count_degraded
 from engine.joins.facts import Facts
 from engine.ledger import IMPORT_LEDGER, Ledger
 from engine.stage import Pending, parts_of
 from engine.store import parse_object, read_lines
+from schemas import Release
 
 NEW = "new"
 INPUT_CHANGED = "its input changed"
@@ -60,9 +64,13 @@ class DatasetStatus:
     """Word (`video`, `click` …) -> live records."""
     stages: tuple[StageStatus, ...]
     num_import_rejects: int
+    num_degraded_files: int
+    """Videos of which something is lost or in doubt."""
     num_orphaned_reviews: int
     """Corrections of records that are not live any more; they have no effect."""
     releases: tuple[str, ...]
+    num_media_missing: dict[str, int]
+    """Release -> segments whose files could not be cut, so that it lacks their rows."""
 
     @property
     def has_work(self) -> bool:
@@ -79,8 +87,10 @@ def dataset_status(dataset: Dataset) -> DatasetStatus:
         records={word: len(index.lines(record_type)) for record_type, word in WORDS.items()},
         stages=tuple(_stage_status(facts, step) for step in FLOW),
         num_import_rejects=len(index.ledger(IMPORT_LEDGER).rejects()),
+        num_degraded_files=count_degraded(index),
         num_orphaned_reviews=sum(1 for _ in index.orphaned_reviews()),
         releases=tuple(_release_names(dataset)),
+        num_media_missing=dict(_media_missing(dataset)),
     )
 
 
@@ -88,6 +98,17 @@ def _release_names(dataset: Dataset) -> Iterator[str]:
     for path in sorted(dataset.releases_dir_path.glob("*/release.json")):
         if not path.parent.name.startswith("."):
             yield path.parent.name
+
+
+def _media_missing(dataset: Dataset) -> Iterator[tuple[str, int]]:
+    for name in _release_names(dataset):
+        path = dataset.releases_dir_path / name / "release.json"
+        try:
+            release = Release.model_validate_json(path.read_bytes())
+        except ValidationError:
+            continue  # another version of vau-data wrote it, and may have said it differently
+        if num_missing := release.num_rejects.get("export"):
+            yield name, num_missing
 
 
 def _stage_status(facts: Facts, step: Step) -> StageStatus:

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from engine.cli._imports import ImportFlags, run_import
 from engine.cli._output import remark
 from engine.cli._runs import RunFlags, run_all
+from engine.cli._sheets import draw_with_progress
 from engine.cli._stages import StageFlags, run_stages
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def make_demo(dir_path: Path, flags: StageFlags) -> None:
     from engine.dataset import CONFIG_NAME, Dataset
     from engine.demo import render_corpus
     from engine.import_files import import_clicks
+    from engine.index import Index
     from engine.setup import Footage, init_dataset
+    from schemas import Video
 
     _refuse_other_content(dir_path)
     dir_path.mkdir(parents=True, exist_ok=True)
@@ -49,8 +51,9 @@ def make_demo(dir_path: Path, flags: StageFlags) -> None:
     imported = ImportFlags(dir_path, dir_path / "clicks.csv", False, False, flags.is_quiet)
     run_import(imported, partial(import_clicks, author="demo"))
     run_all(dataset, RunFlags(flags))
-    num_sheets = draw_sheets(dataset, is_quiet=flags.is_quiet)
-    _say_where_to_look(dataset, num_sheets)
+    index = Index(dataset)
+    album = draw_with_progress(index, list(index.lines(Video)), None, is_quiet=flags.is_quiet)
+    _say_where_to_look(dataset, len(album.paths))
 
 
 def _refuse_other_content(dir_path: Path) -> None:
@@ -61,36 +64,6 @@ def _refuse_other_content(dir_path: Path) -> None:
     is_empty = not dir_path.exists() or not any(dir_path.iterdir())
     if not is_empty and not (dir_path / "clicks.csv").is_file():
         raise UsageError(f"{dir_path} holds something else; name a new or empty folder")
-
-
-def draw_sheets(dataset: "Dataset", *, is_quiet: bool) -> int:
-    """One page per video under `sheets/`; how many."""
-    from engine.contact_sheet import contact_sheet
-    from engine.index import Index
-    from engine.progress import Progress
-    from engine.trees import Trees
-    from schemas import Click, ScoreTrack
-
-    index = Index(dataset)
-    clicks_of: dict[str, list[Click]] = defaultdict(list)
-    for click in index.all(Click):
-        clicks_of[click.video_id].append(click)
-    nodes = [node for node in Trees(index).all() if node.video.media is not None]
-    sheets_dir = dataset.dir_path / "sheets"
-    sheets_dir.mkdir(exist_ok=True)
-    with Progress("sheets", len(nodes), is_quiet=is_quiet) as progress:
-        for node in nodes:
-            video_id = node.video.id
-            has_scores = video_id in index.lines(ScoreTrack)
-            contact_sheet(
-                node,
-                dataset.video_path(node.video),
-                sheets_dir / f"{video_id}.png",
-                score_track=index.get(ScoreTrack, video_id) if has_scores else None,
-                clicks=clicks_of[video_id],
-            )
-            progress.advance(is_reject=False)
-    return len(nodes)
 
 
 def _say_where_to_look(dataset: "Dataset", num_sheets: int) -> None:

@@ -18,11 +18,15 @@ def do_export(
 ) -> "ExportReport":
     """Export with progress; processes are started only for media."""
     from engine.index import Index
+    from engine.intake import split_warnings
     from engine.progress import Progress
     from engine.release import export
     from schemas import Video
 
-    num_videos = len(Index(dataset).lines(Video))
+    index = Index(dataset)
+    num_videos = len(index.lines(Video))
+    for warning in split_warnings(index):
+        remark(f"warning: {warning}")
     with (
         local_executor(dataset, workers=workers) as executor,
         Progress("export", num_videos, is_quiet=is_quiet) as progress,

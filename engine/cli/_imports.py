@@ -59,7 +59,7 @@ def import_lines(done: "FileImport", flags: ImportFlags) -> Iterator[str]:
         yield f"  passed over: {videos} that the dataset does not have"
     yield from (f"  {note}" for note in done.notes)
     if report.unfit:
-        yield f"  not imported, because the entry contradicts itself: {len(report.unfit)}"
+        yield f"  not imported, because the entry cannot be used: {len(report.unfit)}"
     for unfit in report.unfit[:_MOST_UNFIT_SHOWN]:
         yield f"    {unfit.video_id}: {unfit.detail}"
     if len(report.unfit) > _MOST_UNFIT_SHOWN:

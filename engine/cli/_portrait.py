@@ -1,6 +1,6 @@
 """What is known of an id -> lines to read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def portrait_lines(portrait: "Portrait") -> Iterator[str]:
 def _sighting(seen: "Sighting") -> Iterator[str]:
     state = "" if seen.state == "live" else f" ({seen.state}: not part of the dataset now)"
     yield f"{seen.word.replace('_', ' ')} {seen.record.id}{state}"
-    for name, value in seen.record.model_dump(exclude=_SHOWN_APART).items():
-        yield f"  {name}: {_value(value)}"
+    yield from _fields(seen.record.model_dump(mode="json", exclude=_SHOWN_APART), indent="  ")
     provenance = getattr(seen.record, "provenance", None)
     if provenance is not None:
         yield f"  made by: {provenance.made_by}, {provenance.name}{_making(seen.making)}"
@@ -57,16 +56,40 @@ def _making(making: "Making | None") -> str:
     return f" (stage {making.stage}, fingerprint {making.fingerprint})"
 
 
+def _fields(values: Mapping[str, object], *, indent: str) -> Iterator[str]:
+    """`name: value` lines; what is within a value stands below it, further in."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield f"{indent}{name}:"
+            yield from _fields(value, indent=f"{indent}  ")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            yield f"{indent}{name}:"
+            for one in value:
+                first, *others = _fields(one, indent="")
+                yield f"{indent}  - {first}"
+                yield from (f"{indent}    {line}" for line in others)
+        else:
+            told = _value(value).replace("\n", f"\n{indent}  ")
+            yield f"{indent}{name}: {told}"
+
+
 def _value(value: object) -> str:
-    if isinstance(value, tuple | list) and len(value) > _MOST_NUMBERS_SHOWN:
-        first = ", ".join(_value(one) for one in value[:_MOST_NUMBERS_SHOWN])
-        return f"[{first}, … {len(value)} in all]"
-    return "–" if value in (None, (), "") else str(value)
+    """Text as it is, anything else as JSON has it."""
+    import orjson
+
+    if isinstance(value, list) and len(value) > _MOST_NUMBERS_SHOWN:
+        first = ", ".join(map(_value, value[:_MOST_NUMBERS_SHOWN]))
+        return f"{first}, … {len(value)} in all"
+    if isinstance(value, list) and value:
+        return ", ".join(map(_value, value))
+    if value in (None, [], ""):
+        return "–"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _review(review: "Review") -> str:
-    correction = review.correction.model_dump(exclude={"kind"})
-    said = ", ".join(f"{name} = {value}" for name, value in correction.items())
+    correction = review.correction.model_dump(mode="json", exclude={"kind"})
+    said = "; ".join(_fields(correction, indent=""))
     return f"{review.at} {review.author}: {review.correction.kind} {said}".rstrip()
 
 

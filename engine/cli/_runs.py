@@ -30,6 +30,8 @@ def run_all(dataset: "Dataset", flags: RunFlags) -> None:
     with reporting(dataset, flags.stages) as reports:
         for label, report in do_steps(dataset, FLOW, flags.stages):
             reports.add(label, report)
+            if label == "ingest" and (report.num_done or report.num_rejected or report.num_retired):
+                reports.add_intake(dataset)
         if not flags.is_exporting:
             return
         section = dataset.config.export

@@ -42,6 +42,8 @@ def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> N
     with reporting(dataset, flags) as reports:
         for label, report in do_steps(dataset, steps, flags):
             reports.add(label, report)
+            if label == "ingest":
+                reports.add_intake(dataset)
 
 
 @dataclass
@@ -67,6 +69,18 @@ class Reports:
             if label not in _GOES_ON_WITHOUT:
                 raise
             self._errors.append(error)
+
+    def add_intake(self, dataset: "Dataset") -> None:
+        """Say which files are flawed, how many videos a category has, and what to mend."""
+        from engine.cli._intake import intake_lines, warn
+        from engine.index import Index
+        from engine.intake import look_at_intake
+
+        intake = look_at_intake(Index(dataset))
+        self.rows["intake"] = asdict(intake)
+        if not self.is_json:
+            print("\n".join(intake_lines(intake)), flush=True)
+        warn(intake.warnings)
 
     def raise_errors(self) -> None:
         """Raises the first `TooManyRejectsError` that did not stop the run."""

@@ -58,6 +58,9 @@ def _remarks(status: "DatasetStatus") -> Iterator[str]:
     num_rejected = status.num_import_rejects + sum(one.num_rejected for one in status.stages)
     if num_rejected:
         yield f"{num_rejected} rejected: `vau-data rejects` lists them"
+    if status.num_degraded_files:
+        files = how_many(status.num_degraded_files, "degraded file")
+        yield f"{files} in use: `vau-data ingest` says what is lost"
     if status.num_orphaned_reviews:
         yield (
             f"{status.num_orphaned_reviews} reviews are of records that are gone; they are kept, "
@@ -65,4 +68,9 @@ def _remarks(status: "DatasetStatus") -> Iterator[str]:
         )
     if status.releases:
         yield f"releases: {', '.join(status.releases)}"
+    for name, count in status.num_media_missing.items():
+        yield (
+            f"release {name} lacks {how_many(count, 'segment')} whose files could not be cut: once "
+            f"the videos are back, `vau-data export --media --name {name} --overwrite`"
+        )
     yield "next: vau-data run" if status.has_work else "everything is settled"

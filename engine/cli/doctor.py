@@ -10,7 +10,8 @@ EXAMPLE = "vau-data doctor"
 def doctor(dataset: opt.DatasetDir = None, as_json: opt.AsJson = False) -> None:
     """Check what vau-data needs, and say how to mend it.
 
-    Packages, codecs, disk, dataset and models; exit code 1 if something is missing.
+    Packages, codecs, disk, the dataset and whether it can be written, models; exit code 1 if
+    something is missing.
     """
     from functools import partial
     from pathlib import Path

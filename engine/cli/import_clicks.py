@@ -15,7 +15,11 @@ def import_clicks(
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Import clicks: a csv `video-id,glance` of frame ordinals, 0 for no click."""
+    """Import clicks, from a csv of frame numbers.
+
+    Its columns are `video-id,glance`: frame ordinals, 0 for no click. A video is called by its id,
+    its path below the videos' folder, its file name or its stem.
+    """
     from engine.cli._imports import ImportFlags, run_import
     from engine.import_files import import_clicks
 

@@ -15,7 +15,11 @@ def import_events(
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Import events: JSON `{video: [[start, end], …]}` in seconds, or an official .txt list."""
+    """Import people's events, or an official list of events.
+
+    JSON in seconds, `{video: [[start, end], …]}`, where `[]` says that there are none; or the .txt
+    lists of UCF-Crime and XD-Violence. What was proposed for these videos gives way at once.
+    """
     from engine.cli._imports import ImportFlags, run_import
     from engine.import_files import import_events
 

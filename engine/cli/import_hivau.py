@@ -25,7 +25,10 @@ def import_hivau(
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Import events, clips, captions and summaries from a raw HIVAU-70k file."""
+    """Import a raw HIVAU-70k file.
+
+    Its events, clips, captions and summaries, with or without the video files.
+    """
     from engine.cli._imports import ImportFlags, run_import
     from engine.import_files import import_hivau
 

@@ -17,7 +17,8 @@ def ingest(
 ) -> None:
     """Find the video files, probe and label each.
 
-    Every file is decoded once; damaged ones are rejected with a hint.
+    Every file is decoded once; unusable ones are rejected with a hint. What is degraded or
+    unusable, and how many videos a category has, is said at the end.
     """
     from engine.cli._datasets import open_dataset
     from engine.cli._stages import StageFlags, run_stages

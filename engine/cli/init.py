@@ -47,10 +47,15 @@ def init(
     """Make a dataset folder with a commented dataset.toml."""
     from shlex import quote
 
+    from engine.cli._intake import category_lines, warn
     from engine.cli._output import counted
     from engine.setup import Footage, init_dataset
 
     footage = Footage(videos, source, labels, lists, split)
     made = init_dataset(directory, footage, name=name)
     print(f"{made.dir_path / 'dataset.toml'}: {made.num_videos} videos ({counted(made.labels)})")
+    origins = ", ".join(f"{origin} {count}" for origin, count in made.origins.items())
+    print(f"labels come from: {origins}")
+    print("\n".join(category_lines(made.categories)))
+    warn(made.warnings)
     print(f"next: cd {quote(str(made.dir_path))} && vau-data run")

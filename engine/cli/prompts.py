@@ -33,7 +33,7 @@ def show_prompt(
     dataset: opt.DatasetDir = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Show the exact request that a model would get about this item; send nothing."""
+    """Show the exact request about an item; send nothing."""
     from engine.cli._datasets import open_dataset
     from engine.cli._output import print_json
     from engine.cli._prompt_text import preview_lines

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import orjson
 
 from engine.ids import event_id_of, parent_id
-from engine.index import Index, natural_order
+from engine.index import Index, import_scope, natural_order
 from engine.ledger import IMPORT_LEDGER, highest_numbers
 from engine.store import parse_object, parse_record, read_lines
 from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
@@ -52,8 +52,19 @@ class Facts:
 
     @cached_property
     def videos_with_imported_events(self) -> set[str]:
-        """Videos whose events came from outside; nothing is proposed for them."""
-        return {id_.rpartition("_E")[0] for id_ in self.index.imported_ids(Event)}
+        """Videos whose events came from outside, be it that there are none.
+
+        Nothing is proposed for them. But a normal video in which nobody marked anything is as
+        other normal ones: its segments are drawn at random.
+        """
+        ledger, scope = self.index.ledger(IMPORT_LEDGER), import_scope(Event)
+        item_ids = [item_id for item_id in ledger.item_ids() if item_id.startswith(scope)]
+        found = {item_id.removeprefix(scope): ledger.record_ids(item_id) for item_id in item_ids}
+        return {id_ for id_, event_ids in found.items() if event_ids or not self._is_normal(id_)}
+
+    def _is_normal(self, video_id: str) -> bool:
+        is_known = video_id in self.index.lines(Video)
+        return is_known and self.index.fields(Video, video_id)["is_anomalous"] is False
 
     def needs_scores(self, video: Video) -> bool:
         """Whether its events can only come from scores: nobody marked it or called it normal."""
@@ -164,6 +175,23 @@ class Facts:
         """Clips that a person reviewed, or whose captions one edited."""
         discarded = set(self.index.discarded_ids(Clip))
         return frozenset(self.index.reviewed_ids(Clip, Caption) - discarded)
+
+    def clips_to_bring_back(self, event_id: str) -> list[Clip]:
+        """The same for clips of `clip`, after an event was cut anew; be they inside it or not."""
+        ledger = self.index.ledger("clip")
+        if event_id not in ledger or event_id in ledger.rejects():
+            return []
+        missing = self._pinned_clip_ids_of.get(event_id, set()) - {*ledger.record_ids(event_id)}
+        if not missing:
+            return []
+        return [clip for clip in self.earlier_clips_of.get(event_id, ()) if clip.id in missing]
+
+    @cached_property
+    def _pinned_clip_ids_of(self) -> dict[str, set[str]]:
+        pinned: dict[str, set[str]] = defaultdict(set)
+        for clip_id in self.pinned_clip_ids:
+            pinned[parent_id(clip_id, mark="C")].add(clip_id)
+        return pinned
 
     def next_number(self, parent_id: str, *, stage_name: str, mark: str) -> int:
         """The lowest number that no id `{parent_id}{mark}{number}` was ever given."""

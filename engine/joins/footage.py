@@ -1,6 +1,6 @@
 """Items of the stages that look at footage: score, propose, clip, caption."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from engine.census import Census
@@ -9,7 +9,7 @@ from engine.index import natural_order
 from engine.joins.facts import Facts
 from engine.stage import Pending, digest
 from engine.stages.caption import CaptionItem
-from engine.stages.clip import ClipItem
+from engine.stages.clip import ClipItem, is_inside
 from engine.stages.propose import ProposeItem
 from engine.stages.score import ScoreItem
 from schemas import Caption, Click, Clip, Event, HumanCaption, ScoreTrack, Video
@@ -51,14 +51,14 @@ def to_propose(facts: Facts, census: Census) -> Iterator[Pending[ProposeItem]]:
             *(index.content(Click, click_id) for click_id in clicks),
             index.content(ScoreTrack, video.id) if has_scores else b"",
         )
-        if census.wants(video.id, _unlike_if_incomplete(facts, video.id, input_sha256)):
+        missing = facts.events_to_bring_back(video.id)
+        if census.wants(video.id, _unlike_if_incomplete(missing, input_sha256)):
             build = partial(_propose_item, facts, video)
             yield Pending(video.id, input_sha256.hex(), video.id, build)
 
 
-def _unlike_if_incomplete(facts: Facts, video_id: str, input_sha256: bytes) -> bytes:
-    """Another hash where events must come back; once they are back, the input is as settled."""
-    missing = facts.events_to_bring_back(video_id)
+def _unlike_if_incomplete(missing: Sequence[str], input_sha256: bytes) -> bytes:
+    """Another hash where records must come back; once they are back, the input is as settled."""
     return digest(input_sha256, *map(str.encode, missing)) if missing else input_sha256
 
 
@@ -92,7 +92,10 @@ def to_clip(facts: Facts, census: Census) -> Iterator[Pending[ClipItem]]:
             index.content(Event, event_id),
             *(index.content(HumanCaption, caption.id) for caption in captions),
         )
-        if census.wants(event_id, input_sha256):
+        missing = [
+            clip.id for clip in facts.clips_to_bring_back(event_id) if is_inside(clip, event)
+        ]
+        if census.wants(event_id, _unlike_if_incomplete(missing, input_sha256)):
             build = partial(_clip_item, facts, event, captions)
             yield Pending(event_id, input_sha256.hex(), event.video_id, build)
 

@@ -25,6 +25,7 @@ from engine.models.openai_media import (
 )
 from engine.models.openai_settings import OpenAiSettings
 from engine.models.openai_summary import (
+    REPAIR_PROMPT,
     SUMMARY_SCHEMA,
     SUMMARY_SCHEMA_SHA256,
     BadForm,
@@ -34,6 +35,7 @@ from engine.models.openai_summary import (
     response_format,
 )
 from engine.models.replies import check_repetition, checked_text, total_usage
+from engine.prompting import prompt_sha256
 
 CAPTIONER_VERSION = 1
 SUMMARIZER_VERSION = 1
@@ -180,6 +182,7 @@ class OpenAiSummarizer:
             "summarizer_version": SUMMARIZER_VERSION,
             "structured_output": self.settings.structured_output,
             "schema_sha256": SUMMARY_SCHEMA_SHA256,
+            "repair_prompt_sha256": prompt_sha256(REPAIR_PROMPT),
         }
 
     def check(self) -> None:

@@ -12,6 +12,7 @@ from engine.models.openai_faults import Answer, Fault, refused_key
 from engine.models.openai_settings import OpenAiSettings
 from engine.models.openai_summary import response_format
 from engine.models.replies import ChatReply
+from engine.prompting import prompt_body
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def _check_served(
 
 
 def _ask_probe(client: ChatClient, settings: OpenAiSettings, url: str) -> ChatReply | Fault:
-    messages: list[Json] = [{"role": "user", "content": "Tell me a short story in plain words."}]
+    messages: list[Json] = [{"role": "user", "content": prompt_body("check_schema")}]
     body = settings.sampling_fields() | {
         settings.max_tokens_field: PROBE_MAX_TOKENS,
         "messages": messages,

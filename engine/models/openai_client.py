@@ -17,6 +17,7 @@ from engine.models.endpoints import LONGEST_PAUSE_SECONDS, EndpointPool, pause_b
 from engine.models.openai_faults import Answer, Fault, KeySource, fault_of
 from engine.models.openai_settings import OpenAiSettings
 from engine.models.replies import ChatReply, ModelList, check_ids, request_tag
+from engine.prompting import prompt_body
 
 PROBE_SECONDS = 30.0
 
@@ -132,7 +133,7 @@ class ChatClient:
     def _ask_one_token(self, url: str) -> ChatReply | ReplyError | Fault:
         body = self._settings.sampling_fields() | {
             self._settings.max_tokens_field: 1,
-            "messages": [{"role": "user", "content": "Hi"}],
+            "messages": [{"role": "user", "content": prompt_body("check_alive")}],
         }
         seconds = min(PROBE_SECONDS, self._settings.timeout_seconds)
         try:

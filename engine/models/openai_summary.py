@@ -9,6 +9,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from engine.models.chat import Json
+from engine.prompting import fill
 from schemas.base import NonEmptyText
 from schemas.reject import RejectReason
 
@@ -30,6 +31,7 @@ SUMMARY_SCHEMA: dict[str, Json] = {
 }
 """Keys in the order in which the model writes them: the verdict after the reasons."""
 
+REPAIR_PROMPT = "repair_summary"
 SUMMARY_SCHEMA_SHA256 = hashlib.sha256(orjson.dumps(SUMMARY_SCHEMA)).hexdigest()
 
 
@@ -88,10 +90,8 @@ def parse_summary(text: str) -> SummaryParts | BadForm:
 def repair_turns(text: str, bad: BadForm) -> list[Json]:
     """What is added to a conversation so that the model mends its reply: reply, error, schema."""
     schema = orjson.dumps(SUMMARY_SCHEMA).decode()
-    return [
-        {"role": "assistant", "content": text},
-        {"role": "user", "content": f"Error: {bad.problem}\nJSON schema of the reply: {schema}"},
-    ]
+    said = fill(REPAIR_PROMPT, {"problem": bad.problem, "schema": schema})
+    return [{"role": "assistant", "content": text}, {"role": "user", "content": said}]
 
 
 def _problems(error: ValidationError) -> str:

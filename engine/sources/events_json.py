@@ -1,4 +1,4 @@
-"""A person's events (`{stem: [[start, end], …]}`) -> confirmed `Event` records."""
+"""A person's events (`{video: [[start, end], …]}`) -> confirmed `Event` records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from engine.models.chat import Json
 from engine.sources.bad_rows import bad_rows
 from engine.sources.imported import ImportedVideo
 from engine.sources.json_file import as_spans, as_texts, read_object
+from engine.sources.video_names import names_of
 from schemas import Event, Provenance, Video
 
 END_TOLERANCE_SECONDS = 0.1
@@ -28,23 +29,27 @@ def read_events(path: Path, *, videos: Mapping[str, Video], author: str) -> Impo
     An entry is a list of `[start, end]` in seconds, or an object with `events` and perhaps
     `label` (the categories; `[]` is normal). Without `label` the video's own label holds.
     Entries of unknown videos are counted. Raises UsageError naming every entry that is
-    malformed or reaches past its video.
+    malformed, could mean several videos, is about a video that another entry is about, or
+    reaches past its video.
     """
-    entries = read_object(path, what="events file")
-    imported: list[ImportedVideo] = []
+    entries, names = read_object(path, what="events file"), names_of(videos.values())
+    imported: dict[str, ImportedVideo] = {}
     problems: list[str] = []
-    for stem, entry in entries.items():
-        if stem not in videos:
-            continue
+    for name, entry in entries.items():
         try:
-            records = _events(videos[stem], entry, author)
+            video = names.find(name)
+            if video is None:
+                continue
+            if video.id in imported:
+                raise ValueError(f"another entry is about {video.id}, too; make them one")
+            imported[video.id] = ImportedVideo(
+                video.id, None, _events(video, entry, author), says_all_of=(Event,)
+            )
         except ValueError as error:
-            problems.append(f"{stem}: {error}")
-            continue
-        imported.append(ImportedVideo(video_id=stem, stand_in=None, records=records))
+            problems.append(f"{name}: {error}")
     if problems:
         raise bad_rows("events file", path=path, problems=problems)
-    return ImportedEvents(tuple(imported), len(entries) - len(imported))
+    return ImportedEvents(tuple(imported.values()), len(entries) - len(imported))
 
 
 def _events(video: Video, entry: Json, author: str) -> tuple[Event, ...]:

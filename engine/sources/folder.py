@@ -10,8 +10,8 @@ from engine.sources.manifest import SourceManifest, load_manifest
 from engine.sources.names import (
     NameLabel,
     is_generic_folder,
-    label_in_words,
     label_of_any_stem,
+    label_of_bare_stem,
     label_of_folder,
     label_of_stem,
     official_name,
@@ -21,6 +21,7 @@ from engine.sources.split_lists import read_split_lists
 from schemas.base import Split
 
 SourceName = Literal["folder", "ucf-crime", "xd-violence"]
+Origin = Literal["labels csv", "sub-folder", "file name"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,10 @@ class FileLabel:
     """None: nothing says so."""
     categories: tuple[str, ...]
     split: Split | None
+    origin: Origin | None
+    """What gave the label; None: it has none."""
     reason: str
-    """Who said it, for `--verbose` and for a person who wonders."""
+    """Who said it, and the split."""
 
 
 def label_files(
@@ -47,10 +50,12 @@ def label_files(
 
     A labels csv wins over everything, row by row. Then, for `folder`: the nearest telling
     folder name, the grammar of a public data set, an unknown folder name as a class of its own,
-    words of the file name. For a public source: its grammar and its official lists, looked for
-    in `root` and `lists_dir`. Raises UsageError for a bad csv or lists that contradict.
+    a file name that is a class and nothing else. For a public source: its grammar, else a folder
+    that names one of its classes, and its official lists, looked for in `root` and `lists_dir`.
+    Raises UsageError for a bad csv, such as one with a class that a public source does not know,
+    or lists that contradict.
     """
-    rows = read_labels_csv(labels_csv, videos=paths) if labels_csv else {}
+    rows = read_labels_csv(labels_csv, videos=paths, source=source) if labels_csv else {}
     if source == "folder":
         named = {path: _label_in_folder(path) for path in paths}
     else:
@@ -68,41 +73,64 @@ def _with_row(label: FileLabel, row: CsvLabel | None) -> FileLabel:
     split = row.split or label.split
     if row.is_anomalous is None:
         return replace(label, split=split)
-    return FileLabel(row.is_anomalous, row.categories, split, f"labels csv, line {row.line}")
+    reason = f"labels csv, line {row.line}"
+    return FileLabel(row.is_anomalous, row.categories, split, "labels csv", reason)
+
+
+_Said = tuple[NameLabel, Origin, str] | None
+"""A label, what gave it, and how; None: nothing says one."""
 
 
 def _label_in_folder(path: PurePosixPath) -> FileLabel:
-    label, reason = _name_label(path)
-    is_anomalous = label.is_anomalous if label else None
-    categories = label.categories if label else ()
-    return FileLabel(is_anomalous, categories, _split_in_folders(path), reason)
+    said = _said_by_folder(path) or _said_by_grammar(path) or _said_by_new_class(path)
+    return _file_label(said or _said_by_bare_name(path), _split_in_folders(path), "")
 
 
-def _name_label(path: PurePosixPath) -> tuple[NameLabel | None, str]:
-    folders = [folder.name for folder in path.parents if folder.name]
-    by_file = label_of_any_stem(path.stem)
-    for name in folders:
-        if (label := label_of_folder(name)) is not None:
-            return _most_telling(label, by_file or label_in_words(path.stem)), f"folder {name!r}"
-    if by_file is not None:
-        return by_file, "file name of a public data set"
-    for name in folders:
+def _file_label(said: _Said, split: Split | None, split_reason: str) -> FileLabel:
+    if said is None:
+        return FileLabel(None, (), split, None, f"nothing names a label{split_reason}")
+    label, origin, reason = said
+    return FileLabel(label.is_anomalous, label.categories, split, origin, f"{reason}{split_reason}")
+
+
+def _said_by_folder(path: PurePosixPath) -> _Said:
+    """By the nearest folder that says something; `abnormal` leaves the class to the file name."""
+    for name in _folder_names(path):
+        label = label_of_folder(name)
+        if label is None:
+            continue
+        if label.is_anomalous and not label.categories:
+            said = _said_by_grammar(path) or _said_by_bare_name(path)
+            if said is not None and said[0].is_anomalous:
+                return said
+        return label, "sub-folder", f"folder {name!r}"
+    return None
+
+
+def _said_by_grammar(path: PurePosixPath) -> _Said:
+    label = label_of_any_stem(path.stem)
+    return (label, "file name", "file name of a public data set") if label else None
+
+
+def _said_by_new_class(path: PurePosixPath) -> _Said:
+    for name in _folder_names(path):
         if not is_generic_folder(name):
-            return NameLabel(is_anomalous=True, categories=(name,)), f"folder {name!r}, a new class"
-    if (label := label_in_words(path.stem)) is not None:
-        return label, "words of the file name"
-    return None, "nothing names a label"
+            label = NameLabel(is_anomalous=True, categories=(name,))
+            return label, "sub-folder", f"folder {name!r}, a new class"
+    return None
 
 
-def _most_telling(folder: NameLabel, file: NameLabel | None) -> NameLabel:
-    """A folder that says only `abnormal` leaves the class to the file's name."""
-    if folder.is_anomalous and not folder.categories and file is not None and file.is_anomalous:
-        return file
-    return folder
+def _said_by_bare_name(path: PurePosixPath) -> _Said:
+    label = label_of_bare_stem(path.stem)
+    return (label, "file name", "file name that is a class") if label else None
+
+
+def _folder_names(path: PurePosixPath) -> list[str]:
+    return [folder.name for folder in path.parents if folder.name]
 
 
 def _split_in_folders(path: PurePosixPath) -> Split | None:
-    splits = (split_of_folder(folder.name) for folder in path.parents)
+    splits = map(split_of_folder, _folder_names(path))
     return next((split for split in splits if split is not None), None)
 
 
@@ -116,16 +144,21 @@ def _label_by_manifest(
 def _label_of_path(
     path: PurePosixPath, manifest: SourceManifest, lists: Mapping[str, tuple[Split, str]]
 ) -> FileLabel:
-    label, reason = label_of_stem(path.stem, manifest), f"{manifest.source} file name"
-    if label is None:
-        label, reason = _name_label(path)
+    label = label_of_stem(path.stem, manifest)
+    said: _Said = (label, "file name", f"{manifest.source} file name") if label else None
     split, split_reason = _split_by_manifest(path, manifest, lists)
-    return FileLabel(
-        is_anomalous=label.is_anomalous if label else None,
-        categories=label.categories if label else (),
-        split=split,
-        reason=f"{reason}; split: {split_reason}",
+    return _file_label(
+        said or _said_by_known_folder(path, manifest), split, f"; split: {split_reason}"
     )
+
+
+def _said_by_known_folder(path: PurePosixPath, manifest: SourceManifest) -> _Said:
+    """A public data set has its classes and no others, whatever its folders are called."""
+    for name in _folder_names(path):
+        label = label_of_folder(name)
+        if label is not None and all(map(manifest.class_by_name, label.categories)):
+            return label, "sub-folder", f"folder {name!r}"
+    return None
 
 
 def _split_by_manifest(

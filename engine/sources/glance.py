@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.errors import UsageError
 from engine.sources.bad_rows import bad_rows
-from engine.sources.split_lists import stem_of_name
+from engine.sources.video_names import names_of
 from schemas import Click, Provenance, Video
 
 HEADER = ("video-id", "glance")
@@ -26,7 +26,8 @@ FrameTimes = Callable[[Video], NDArray[np.float64]]
 class ClickRow:
     """One row: the ordinal of the frame that was clicked, counted from 0."""
 
-    video_id: str
+    name: str
+    """What the file calls the video."""
     frame: int
     line: int
 
@@ -46,7 +47,8 @@ class ImportedClicks:
     """Clicks on videos of the dataset, and what was passed over."""
 
     clicks: tuple[Click, ...]
-    num_rows_of_unknown_videos: int
+    unknown_names: frozenset[str]
+    """Of videos that the dataset does not have."""
 
 
 def read_clicks(path: Path) -> ClickTable:
@@ -73,26 +75,27 @@ def clicks_of_table(
     videos: Mapping[str, Video],
     frame_times_of: FrameTimes,
     author: str = "glancevad",
-    first_number_of: Callable[[str], int] = lambda _video_id: 0,
 ) -> ImportedClicks:
     """Turn rows into confirmed human clicks, ids `{video_id}_K{n}` in file order.
 
-    `first_number_of` gives the first free `n` of a video. Rows of videos that the dataset does
-    not have are counted, not read. Raises UsageError listing every click past its video's end.
+    Rows of videos that the dataset does not have are not read. Raises UsageError listing every
+    row whose name could mean several videos, else every click past its video's end.
     """
-    known = [row for row in table.rows if row.video_id in videos]
-    times = {row.video_id: _NO_TIMES for row in known}
-    times = {video_id: frame_times_of(videos[video_id]) for video_id in times}
-    late = [_late_row(row, times[row.video_id]) for row in known]
+    found = _with_videos(table, videos)
+    known = [(row, video) for row, video in found if video is not None]
+    times = {id_: frame_times_of(videos[id_]) for id_ in dict.fromkeys(v.id for _, v in known)}
+    late = [_late_row(row, video.id, len(times[video.id])) for row, video in known]
     if problems := [problem for problem in late if problem is not None]:
         raise bad_rows("click file", path=table.path, problems=problems)
-    numbers = Counter({video_id: first_number_of(video_id) for video_id in times})
+    numbers: Counter[str] = Counter()
     clicks: list[Click] = []
-    for row in known:
-        time_seconds = float(times[row.video_id][row.frame])
-        clicks.append(_click(row, time_seconds, number=numbers[row.video_id], author=author))
-        numbers[row.video_id] += 1
-    return ImportedClicks(tuple(clicks), len(table.rows) - len(known))
+    for row, video in known:
+        time_seconds = float(times[video.id][row.frame])
+        click_id = f"{video.id}_K{numbers[video.id]}"
+        numbers[video.id] += 1
+        clicks.append(_click(row, video.id, time_seconds, id=click_id, author=author))
+    unknown_names = frozenset(row.name for row, video in found if video is None)
+    return ImportedClicks(tuple(clicks), unknown_names)
 
 
 def clicks_csv(clicks: Iterable[Click]) -> str:
@@ -114,9 +117,6 @@ def write_clicks(clicks: Iterable[Click], *, path: Path) -> None:
     path.write_text(clicks_csv(clicks), encoding="utf-8", newline="")
 
 
-_NO_TIMES: NDArray[np.float64] = np.empty(0)
-
-
 def _parse(fields: Sequence[tuple[int, list[str]]]) -> tuple[list[ClickRow], list[str]]:
     rows: list[ClickRow] = []
     problems: list[str] = []
@@ -125,20 +125,36 @@ def _parse(fields: Sequence[tuple[int, list[str]]]) -> tuple[list[ClickRow], lis
         if not name or not frame.isdecimal():
             problems.append(f"line {line}: {','.join(row)!r} is not a name and a frame number")
             continue
-        rows.append(ClickRow(video_id=stem_of_name(name), frame=int(frame), line=line))
+        rows.append(ClickRow(name=name, frame=int(frame), line=line))
     return rows, problems
 
 
-def _late_row(row: ClickRow, times: NDArray[np.float64]) -> str | None:
-    if row.frame < len(times):
+def _with_videos(
+    table: ClickTable, videos: Mapping[str, Video]
+) -> list[tuple[ClickRow, Video | None]]:
+    names = names_of(videos.values())
+    found: list[tuple[ClickRow, Video | None]] = []
+    problems: list[str] = []
+    for row in table.rows:
+        try:
+            found.append((row, names.find(row.name)))
+        except ValueError as error:
+            problems.append(f"line {row.line}: {error}")
+    if problems:
+        raise bad_rows("click file", path=table.path, problems=problems)
+    return found
+
+
+def _late_row(row: ClickRow, video_id: str, num_frames: int) -> str | None:
+    if row.frame < num_frames:
         return None
-    return f"line {row.line}: frame {row.frame}, but {row.video_id} has {len(times)} frames"
+    return f"line {row.line}: frame {row.frame}, but {video_id} has {num_frames} frames"
 
 
-def _click(row: ClickRow, time_seconds: float, *, number: int, author: str) -> Click:
+def _click(row: ClickRow, video_id: str, time_seconds: float, *, id: str, author: str) -> Click:
     return Click(
-        id=f"{row.video_id}_K{number}",
-        video_id=row.video_id,
+        id=id,
+        video_id=video_id,
         time_seconds=time_seconds,
         frame=row.frame,
         is_live=False,

@@ -113,7 +113,7 @@ def _imported(stem: str, fields: dict[str, Json], origin: RawOrigin) -> Imported
     for number, span in enumerate(as_spans(fields["events"], what="events")):
         records.extend(_event_records(entry, number, span))
     records.append(_video_summary(entry))
-    return ImportedVideo(stem, _stand_in(entry), tuple(records))
+    return ImportedVideo(stem, _stand_in(entry), tuple(records), says_all_of=(Event,))
 
 
 def _check_lengths(entry: _Entry) -> None:

@@ -14,11 +14,13 @@ class ImportedVideo:
     stand_in: Video | None
     """Annotation-only video, kept only where the dataset has no video of this id."""
     records: tuple[Record, ...]
+    says_all_of: tuple[type[Record], ...] = ()
+    """Kinds of which the file names all that there are: if it has none, there are none."""
 
 
 @dataclass(frozen=True)
 class UnfitVideo:
-    """A video whose entry contradicts itself; it becomes a `Reject`, the rest is imported."""
+    """A video whose entry cannot be used; it becomes a `Reject`, the rest is imported."""
 
     video_id: str
     detail: str

@@ -8,6 +8,8 @@ from typing import cast, get_args
 
 from engine.errors import UsageError
 from engine.sources.bad_rows import bad_rows
+from engine.sources.categories import NORMAL_LABEL, refuse_unknown_classes
+from engine.sources.video_names import plain_path
 from schemas.base import Split
 
 _COLUMNS = ("video", "label", "split")
@@ -24,13 +26,15 @@ class CsvLabel:
 
 
 def read_labels_csv(
-    path: Path, *, videos: Sequence[PurePosixPath]
+    path: Path, *, videos: Sequence[PurePosixPath], source: str
 ) -> dict[PurePosixPath, CsvLabel]:
     """Rows by video. `video` is a path below the folder, a file name or a stem; unique.
 
-    Several labels are joined by `;` or `|`; `normal` (any case) means normal.
+    Several labels are joined by `;` or `|`; `normal` (any case) means normal. `source` says which
+    classes there are: those of its data set, for `folder` any.
     Raises UsageError naming every bad row: unknown columns, a video twice, a video that is not
-    there, `normal` beside a class, a split that does not exist.
+    there, a class that the source does not know, `normal` beside a class, a split that does not
+    exist.
     """
     rows = _rows(path)
     by_name = _paths_by_name(videos)
@@ -41,7 +45,8 @@ def read_labels_csv(
             video = _video_of(row["video"].strip(), by_name)
             if video in labels:
                 raise ValueError(f"{video} already stands in line {labels[video].line}")
-            labels[video] = _label_of(row, line)
+            labels[video] = label = _label_of(row, line)
+            refuse_unknown_classes(label.categories, source=source)
         except ValueError as error:
             problems.append(f"line {line}: {error}")
     if problems:
@@ -73,25 +78,25 @@ def _ragged(row: Mapping[str | None, object]) -> bool:
 def _paths_by_name(videos: Sequence[PurePosixPath]) -> dict[str, set[PurePosixPath]]:
     by_name: dict[str, set[PurePosixPath]] = {}
     for video in videos:
-        for name in (str(video), video.name, video.stem):
+        for name in (plain_path(str(video)), f"./{video}", video.name, video.stem):
             by_name.setdefault(name, set()).add(video)
     return by_name
 
 
 def _video_of(name: str, by_name: Mapping[str, set[PurePosixPath]]) -> PurePosixPath:
-    matches = by_name.get(name.replace("\\", "/").removeprefix("./"), set())
+    matches = by_name.get(name.replace("\\", "/"), set())
     if len(matches) == 1:
         return next(iter(matches))
     if not matches:
         raise ValueError(f"there is no video {name!r} in the folder")
-    shown = ", ".join(sorted(map(str, matches))[:3])
+    shown = ", ".join(sorted(plain_path(str(match)) for match in matches)[:3])
     raise ValueError(f"{name!r} could be {shown}; write its path below the folder")
 
 
 def _label_of(row: Mapping[str, str], line: int) -> CsvLabel:
     fields = row["label"].replace("|", ";").split(";")
     names = tuple(dict.fromkeys(name.strip() for name in fields if name.strip()))
-    is_normal = any(name.casefold() == "normal" for name in names)
+    is_normal = any(name.casefold() == NORMAL_LABEL for name in names)
     if is_normal and len(names) > 1:
         raise ValueError(f"label {row['label']!r} is normal and something else at once")
     return CsvLabel(

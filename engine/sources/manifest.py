@@ -25,7 +25,7 @@ class AnomalyClass:
     code: str | None
     """As a file name abbreviates it; None where names carry no codes."""
     keywords: tuple[str, ...]
-    """Lower-case words that mean this class in a loose file or folder name."""
+    """Lower-case names of loose files or folders that mean this class."""
 
 
 @dataclass(frozen=True)

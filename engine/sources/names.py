@@ -109,7 +109,7 @@ def label_of_folder(name: str) -> NameLabel | None:
     known = _class_by_keyword().get(" ".join(words))
     if known is not None:
         return NameLabel(is_anomalous=True, categories=(known,))
-    rest = [word for word in words if word not in _SPLIT_WORDS and word not in _GENERIC_WORDS]
+    rest = [word for word in words if not _says_nothing(word)]
     is_abnormal = bool(rest) and _ANOMALY_WORDS.issuperset(rest)
     return ABNORMAL if is_abnormal or _denies_normal(words) else None
 
@@ -123,14 +123,17 @@ def official_name(stem: str, manifest: SourceManifest) -> str:
     return stem
 
 
-def label_in_words(stem: str) -> NameLabel | None:
-    """Classes that a loose name mentions as whole words (`car_accident`, `explosion2`)."""
-    words = words_of(stem)
-    if _is_normal(words):
+def label_of_bare_stem(stem: str) -> NameLabel | None:
+    """Of a stem that is a class and nothing else (`car_accident`, `explosion2`, `normal_07`).
+
+    Numbers and words that say nothing may stand beside it. A class among other words is none:
+    `anti_robbery_drill` shows no robbery, nor is `back_to_normal` normal.
+    """
+    words = [word for word in words_of(stem) if not _says_nothing(word)]
+    if words in (["normal"], ["normals"]) or _denies_an_anomaly(words):
         return NORMAL
-    text = f" {' '.join(words)} "
-    found = {name: None for key, name in _class_by_keyword().items() if f" {key} " in text}
-    return NameLabel(is_anomalous=True, categories=tuple(found)) if found else None
+    known = _class_by_keyword().get(" ".join(words))
+    return NameLabel(is_anomalous=True, categories=(known,)) if known else None
 
 
 def split_of_folder(name: str) -> Split | None:
@@ -141,12 +144,16 @@ def split_of_folder(name: str) -> Split | None:
 
 def is_generic_folder(name: str) -> bool:
     """Whether the name says nothing of what the videos show (`videos`, `test`, `camera 3`)."""
-    return all(word in _GENERIC_WORDS or word in _SPLIT_WORDS for word in words_of(name))
+    return all(_says_nothing(word) for word in words_of(name))
 
 
 def words_of(name: str) -> list[str]:
     """Lower-case words of a name; digits and separators divide, so does a change to capitals."""
     return [word.lower() for word in _WORD.findall(name)]
+
+
+def _says_nothing(word: str) -> bool:
+    return word in _GENERIC_WORDS or word in _SPLIT_WORDS
 
 
 def _label_of_codes(codes: list[str], manifest: SourceManifest) -> NameLabel | None:

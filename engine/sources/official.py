@@ -54,7 +54,8 @@ def read_official(
         except ValueError as error:
             yield UnfitVideo(row.video_id, f"{path.name}: {error}")
             continue
-        yield ImportedVideo(row.video_id, _stand_in(row, nominal_fps), events)
+        stand_in = _stand_in(row, nominal_fps)
+        yield ImportedVideo(row.video_id, stand_in, events, says_all_of=(Event,))
 
 
 def read_official_rows(path: Path) -> list[OfficialRow]:

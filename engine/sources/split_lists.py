@@ -1,10 +1,10 @@
 """Official list files -> which split each video is in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from engine.errors import UsageError
-from engine.sources.manifest import SourceManifest
+from engine.sources.manifest import SOURCES, SourceManifest, load_manifest
 from schemas.base import Split
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mkv", ".mov", ".webm", ".ts", ".m4v", ".mpg"})
@@ -27,6 +27,34 @@ def read_split_lists(
                     f"by {path.name}; remove one of the lists"
                 )
     return found
+
+
+def no_split_warning(
+    source: str, splits: Collection[Split | None], *, videos_dir: Path
+) -> str | None:
+    """What to say of videos of one source that no split was found for; None: nothing.
+
+    A public data set has an official split, so that each video without one may be test footage
+    in a training set. In a person's own folder that is so only where other videos have a split.
+    """
+    num_without = sum(split is None for split in splits)
+    is_public = source in SOURCES
+    if not num_without or not (is_public or num_without < len(splits)):
+        return None
+    if is_public:
+        names = ", ".join(entry.files for entry in load_manifest(source).lists)
+        advice = (
+            f"put the official lists ({names}) into {videos_dir} or the folder that [videos] lists "
+            "names"
+        )
+    else:
+        advice = (
+            "name it in the labels csv, by a sub-folder `train` or `test`, or in [videos] split"
+        )
+    return (
+        f"{num_without} of {len(splits)} {source} videos have no split and are exported under "
+        f"`train`, test footage perhaps among them; {advice}, and run `vau-data ingest`"
+    )
 
 
 def stem_of_name(name: str) -> str:

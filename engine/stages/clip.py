@@ -64,7 +64,7 @@ class ClipStage:
         pinned = [
             clip if clip.human_caption_id in live_ids else _captioned_anew(clip, all_cuts)
             for clip in body.earlier
-            if _is_kept(clip, body)
+            if clip.id in body.pinned_ids and is_inside(clip, body.event)
         ]
         cuts = [cut for cut in all_cuts if not _is_covered(cut[0], pinned)]
         ids = allot_ids(
@@ -111,6 +111,14 @@ class ClipStage:
         )
 
 
+def is_inside(clip: Clip, event: Event) -> bool:
+    """Whether a clip lies within the event as it is now; if not, it cannot be kept."""
+    return (
+        clip.start_seconds >= event.start_seconds - _ROUNDING_SECONDS
+        and clip.end_seconds <= event.end_seconds + _ROUNDING_SECONDS
+    )
+
+
 def _human_cuts(event: Event, captions: Iterable[HumanCaption]) -> list[Cut]:
     """Captions' intervals cut to the event on both sides (HIVAU-70k cut only the start)."""
     cuts: dict[Interval, str] = {}
@@ -126,14 +134,6 @@ def _tidy(interval: Interval, event: Event) -> Interval:
     """To milliseconds, but never past the event's own ends, which need not be whole ones."""
     start_seconds = max(event.start_seconds, to_milliseconds(interval[0]))
     return start_seconds, min(event.end_seconds, to_milliseconds(interval[1]))
-
-
-def _is_kept(clip: Clip, body: ClipItem) -> bool:
-    is_inside = (
-        clip.start_seconds >= body.event.start_seconds - _ROUNDING_SECONDS
-        and clip.end_seconds <= body.event.end_seconds + _ROUNDING_SECONDS
-    )
-    return clip.id in body.pinned_ids and is_inside
 
 
 def _captioned_anew(clip: Clip, cuts: Iterable[Cut]) -> Clip:

@@ -92,6 +92,36 @@ def test_a_published_id_that_stood_for_another_stretch_is_not_given_again(
     assert (caption.id, caption.text) == (clip.id, "They shout.")
 
 
+def test_a_video_called_like_an_event_is_refused_and_told_how_to_be_called(
+    tmp_path: Path,
+) -> None:
+    """The summary of a video `X_E0` and of the event E0 of `X` would have the same id."""
+    dataset = a_dataset(tmp_path / "dataset")
+    path = dataset.dir_path / "ucf_database_test.json"
+    path.write_text(json.dumps({VIDEO: ENTRY, f"{VIDEO}_E0": ENTRY, "S01_E0C1": ENTRY}))
+    done = import_hivau(ImportTask(dataset, path), source=None, split=None)
+    assert [unfit.video_id for unfit in done.report.unfit] == [f"{VIDEO}_E0", "S01_E0C1"]
+    assert f"call it {VIDEO}_E0_v" in done.report.unfit[0].detail
+    assert list(Index(dataset).lines(Video)) == [VIDEO]
+    planned = import_hivau(ImportTask(dataset, path, is_dry_run=True), source=None, split=None)
+    assert len(planned.report.unfit) == 2
+
+
+def test_files_of_every_kind_say_that_a_video_has_no_events(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path / "dataset")
+    import_raw(dataset)
+    assert list(Index(dataset).lines(Event)) == [f"{VIDEO}_E0"]
+    path = dataset.dir_path / "events.json"
+    path.write_text(json.dumps({VIDEO: []}))
+    import_events(ImportTask(dataset, path), author="me")
+    assert list(Index(dataset).lines(Event)) == []
+    import_raw(dataset)
+    assert list(Index(dataset).lines(Event)) == [f"{VIDEO}_E0"]
+    path.write_text(f"{VIDEO}.mp4 Abuse -1 -1 -1 -1\n")
+    import_events(ImportTask(dataset, path), author="me")
+    assert list(Index(dataset).lines(Event)) == []
+
+
 def test_a_second_import_of_the_same_file_gives_the_same_ids(proposed: Dataset) -> None:
     import_raw(proposed)
     before = live(proposed)

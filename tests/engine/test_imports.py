@@ -125,9 +125,72 @@ def test_events_that_were_proposed_give_way_to_imported_ones(tmp_path: Path) -> 
     bring_in(dataset, a_video(), a_click())
     run_named(dataset, "propose", "clip")
     bring_in(dataset, an_event(f"{VIDEO_ID}_E7"))
+    assert ids(dataset, Event) == [f"{VIDEO_ID}_E7"], "an export before the next run holds both"
     [report] = run_named(dataset, "propose")
-    assert report.num_retired == 1
+    assert (report.num_done, report.num_retired) == (0, 0)
     assert ids(dataset, Event) == [f"{VIDEO_ID}_E7"]
+
+
+def test_events_are_not_imported_while_events_are_being_proposed(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path)
+    bring_in(dataset, a_video(), a_click())
+    run_named(dataset, "propose")
+    before = all_bytes(dataset)
+    with (
+        JsonlWriter(dataset.ledger_path("propose")),
+        pytest.raises(UsageError, match="another process"),
+    ):
+        bring_in(dataset, an_event(f"{VIDEO_ID}_E7"))
+    assert all_bytes(dataset) == before
+
+
+def test_clicks_are_imported_also_while_events_are_being_proposed(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path)
+    bring_in(dataset, a_video())
+    with JsonlWriter(dataset.ledger_path("propose")):
+        assert bring_in(dataset, a_click()).num_records == {"click": 1}
+
+
+def no_events(dataset: Dataset) -> ImportReport:
+    """What a person's file says of a video with the entry `[]`."""
+    return write_imported(dataset, "tests", [ImportedVideo(VIDEO_ID, None, (), (Event,))])
+
+
+def test_the_word_that_there_are_no_events_retires_the_imported_ones(tmp_path: Path) -> None:
+    """`[]` gave no records, and a video without records was passed over."""
+    dataset = a_dataset(tmp_path)
+    bring_in(dataset, *ANNOTATED)
+    no_events(dataset)
+    for record_type in (Event, Clip, Caption, Summary):
+        assert ids(dataset, record_type) == []
+    before = all_bytes(dataset)
+    assert no_events(dataset).num_unchanged == 1
+    assert all_bytes(dataset) == before
+
+
+def test_where_people_say_that_there_are_no_events_none_are_proposed(tmp_path: Path) -> None:
+    dataset = a_dataset(tmp_path)
+    bring_in(dataset, a_video(), a_click())
+    run_named(dataset, "propose")
+    assert ids(dataset, Event) == [f"{VIDEO_ID}_E0"]
+    no_events(dataset)
+    assert ids(dataset, Event) == []
+    [report] = run_named(dataset, "propose")
+    assert (report.num_done, report.num_retired) == (0, 0)
+    assert ids(dataset, Event) == []
+
+
+def test_normal_video_without_events_still_gets_its_normal_segments(tmp_path: Path) -> None:
+    """Files of events list normal videos with `[]`, too: their segments must not be lost."""
+    dataset = a_dataset(tmp_path)
+    bring_in(dataset, a_video(is_anomalous=False, categories=()))
+    run_named(dataset, "propose")
+    before = ids(dataset, Event)
+    assert before
+    no_events(dataset)
+    assert ids(dataset, Event) == before
+    run_named(dataset, "propose")
+    assert ids(dataset, Event) == before
 
 
 def test_ids_given_by_stages_never_clash_with_imported_ones(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import ast
 import json
 import shutil
 import subprocess
@@ -64,6 +65,20 @@ def test_questions_are_drawn_evenly_and_always_the_same(pool: str) -> None:
     assert draw(pool, "video7") == draw(pool, "video7")
 
 
+def test_nothing_that_is_said_to_a_model_stands_in_python() -> None:
+    """The probes and the repair turn did: nobody found them, and no fingerprint covered them."""
+    said = [
+        f"{path.name}: {ast.unparse(value)}"
+        for path in sorted((REPOSITORY / "engine").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Constant) and key.value == "content"
+        if isinstance(value, ast.JoinedStr | ast.Constant | ast.BinOp)
+    ]
+    assert said == []
+
+
 FINGERPRINTS_AFTER = """
 import json, sys
 from pathlib import Path
@@ -96,6 +111,10 @@ EDITS = [
     ("caption_clip.md", "Please", "Kindly", {"caption"}),
     ("summarize_event.abnormal.md", "dense", "short", {"summarize event:"}),
     ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize video:"}),
+    ("repair_summary.md", "source:", "origin:", set()),
+    ("repair_summary.md", "Error:", "Wrong:", {"summarize event:", "summarize video:"}),
+    ("check_schema.md", "Tell me", "Write", set()),
+    ("check_alive.md", "Hi", "Hello", set()),
     ("questions/judgement.txt", "?", "??", {"instruct"}),
     ("questions/caption.txt", "\n", "\n\n", set()),
 ]

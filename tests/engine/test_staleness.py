@@ -516,6 +516,40 @@ def test_a_discarded_event_that_is_taken_back_returns_though_its_video_was_propo
     assert bring_up_to_date(dataset, executor=executor) == {}
 
 
+def test_a_discarded_clip_that_is_taken_back_returns_though_its_event_was_cut_anew(
+    dataset: Dataset, server: FakeOpenAiServer, executor: LocalExecutor
+) -> None:
+    """Its event was settled without it, and nothing about the event had changed since."""
+    add_review(dataset, a_review("clip", C0, Discard(reason="blurred")))
+    config = served_config(server.url).replace("target_seconds = 2.0", "target_seconds = 1.2")
+    again = reconfigured(dataset, config)
+    bring_up_to_date(again, executor=executor)
+    assert C0 not in Index(again).lines(Clip)
+    add_review(again, a_review("clip", C0, Confirm(), number=1))
+    work = to_do(bring_up_to_date(again, executor=executor))
+    assert work["clip"] == {E0}
+    assert "propose" not in work
+    assert C0 in Index(again).lines(Clip)
+    assert bring_up_to_date(again, executor=executor) == {}
+
+
+def test_a_clip_taken_back_stays_away_where_its_event_has_moved_off_it(
+    dataset: Dataset, executor: LocalExecutor
+) -> None:
+    """It cannot come back, and the event must not be cut anew at every run for it."""
+    clip = Index(dataset).get(Clip, C0)
+    moved = MoveBoundaries(start_seconds=clip.end_seconds, end_seconds=clip.end_seconds + 3.0)
+    add_review(
+        dataset,
+        a_review("clip", C0, Discard(reason="blurred")),
+        a_review("event", E0, moved, number=1),
+    )
+    bring_up_to_date(dataset, executor=executor)
+    add_review(dataset, a_review("clip", C0, Confirm(), number=2))
+    assert bring_up_to_date(dataset, executor=executor) == {}
+    assert C0 not in Index(dataset).lines(Clip)
+
+
 def test_a_discarded_event_that_is_taken_back_waits_while_its_video_is_rejected(
     dataset: Dataset, executor: LocalExecutor
 ) -> None:

@@ -1,7 +1,9 @@
 """Calls the command line in this process, and builds what its tests start from."""
 
 import io
+import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any
 import orjson
 
 from engine.cli.main import run_command_line
+from engine.dataset import Dataset
 from tests.videos import constant_rate
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -67,6 +70,14 @@ def edit_config(dir_path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times"
     path.write_text(text.replace(old, new))
+
+
+def own_footage(dir_path: Path) -> Path:
+    """Give a dataset videos of its own, which a test may break; the folder."""
+    dataset = Dataset.open(dir_path)
+    target = Path(shutil.copytree(dataset.videos_dir_path, dir_path / "footage"))
+    edit_config(dir_path, json.dumps(str(dataset.videos_dir_path)), '"footage"')
+    return target
 
 
 @contextmanager

@@ -14,6 +14,60 @@ def test_init_says_how_many_videos_of_which_label_there_are(footage: Path, tmp_p
     assert "vau-data run" in outcome.out
 
 
+def test_init_says_where_labels_come_from_and_what_they_are(footage: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label\nc,Arson\n")
+    outcome = vau("init", tmp_path / "ds", "--videos", footage, "--labels", labels)
+    assert "labels come from: labels csv 1, sub-folder 2, file name 0\n" in outcome.out
+    table = ["videos by category:", "  Arson     1", "  Fighting  1", "  normal    1"]
+    assert "\n".join(table) in outcome.out
+    assert "warning" not in outcome.err
+
+
+def test_init_warns_of_a_category_that_looks_like_a_typo_of_another(
+    footage: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label\nb,Fightng\nc,Arson\n")
+    outcome = vau("init", tmp_path / "ds", "--videos", footage, "--labels", labels)
+    assert outcome.code == 0
+    assert "  Fightng   1" in outcome.out
+    assert "warning: categories 'Fighting' and 'Fightng' (of 1 and 1 videos)" in outcome.err
+
+
+def test_class_that_a_public_source_does_not_know_is_refused_before_anything_is_written(
+    footage: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,label\na,Roberry\n")
+    flags = ("--source", "xd-violence", "--labels", labels)
+    outcome = vau("init", tmp_path / "ds", "--videos", footage, *flags)
+    assert outcome.code == 2
+    assert "line 2: 'Roberry' is no class of xd-violence" in outcome.err
+    assert not (tmp_path / "ds").exists()
+
+
+def test_word_of_a_file_name_in_a_plain_folder_is_no_label(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("anti_robbery_drill", "Robbery048_x264", "robbery"):
+        (tmp_path / "videos" / f"{name}.mp4").touch()
+    outcome = vau("init", tmp_path / "ds", "--videos", tmp_path / "videos")
+    assert "3 videos (2 abnormal, 0 normal, 1 unlabelled)" in outcome.out
+    assert "labels csv 0, sub-folder 0, file name 2" in outcome.out
+
+
+def test_init_of_a_public_data_set_without_its_lists_says_so(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    for name in ("Abuse001_x264", "Normal_Videos_003_x264"):
+        (tmp_path / "videos" / f"{name}.mp4").touch()
+    flags = ("--videos", tmp_path / "videos", "--source", "ucf-crime")
+    outcome = vau("init", tmp_path / "one", *flags)
+    assert "warning: 1 of 2 ucf-crime videos have no split" in outcome.err
+    assert "warning" not in vau("init", tmp_path / "two", *flags, "--split", "test").err
+    (tmp_path / "videos" / "Anomaly_Train.txt").write_text("Abuse/Abuse001_x264.mp4\n")
+    assert "warning" not in vau("init", tmp_path / "three", *flags).err
+
+
 def test_written_settings_are_the_defaults_but_for_the_choices(
     footage: Path, tmp_path: Path
 ) -> None:

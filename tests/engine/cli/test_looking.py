@@ -1,17 +1,20 @@
-"""The commands that only look: status, show, rejects, validate, stats, prompts, doctor."""
+"""The commands that only look: status, show, rejects, validate, stats, prompts."""
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from engine.dataset import Dataset
-from engine.doctor import NEEDED
-from schemas.review import Discard, EditText
+from schemas.review import Discard, EditText, Relabel
 from tests.builders import a_review, add_review
-from tests.engine.cli.command_line import REPOSITORY, edit_config, vau
+from tests.engine.cli.command_line import (
+    REPOSITORY,
+    edit_config,
+    own_footage,
+    vau,
+)
 from tests.engine.cli.test_imports import raw_entry
 from tests.fakes import FakeOpenAiServer
 
@@ -38,6 +41,20 @@ def test_status_of_a_finished_dataset_says_that_all_is_settled(finished: Path) -
     assert "3 videos, 1 click, " in outcome.out
     assert "6 summaries" in outcome.out
     assert "releases: draft" in outcome.out
+
+
+def test_status_says_which_release_lacks_files_until_it_is_exported_again(done: Path) -> None:
+    """The rows of a video that was away stayed out, and nothing told so once it was back."""
+    video = own_footage(done) / "Fighting" / "a.mp4"
+    away = video.rename(done / "away.mp4")
+    assert vau("export", "--media", "--name", "v1", "--quiet", cwd=done).code == 0
+    told = "release v1 lacks 3 segments whose files could not be cut"
+    assert told in vau("status", cwd=done).out
+    assert vau("status", "--json", cwd=done).json["num_media_missing"] == {"v1": 3}
+    away.rename(video)
+    again = vau("export", "--media", "--name", "v1", "--overwrite", "--quiet", cwd=done)
+    assert again.code == 0
+    assert "lacks" not in vau("status", cwd=done).out
 
 
 def test_status_says_which_setting_made_what_stale(done: Path) -> None:
@@ -86,6 +103,33 @@ def test_show_lays_reviews_over_the_record_and_lists_them(done: Path) -> None:
     out = vau("show", "a_E0C0", cwd=done).out
     assert "text: A man falls to the ground." in out
     assert "review: 2026-01-01T00:00:00Z tester: edit_text" in out
+
+
+@pytest.mark.parametrize("record_id", ["a", "a_E0", "a_E0C0", "a_K0", "hivau:a_E0"])
+def test_show_speaks_no_python(record_id: str, done: Path) -> None:
+    """It printed `True`, `('Fighting',)` and a whole dict on one line."""
+    relabel = Relabel(is_anomalous=True, categories=("Fighting",))
+    add_review(Dataset.open(done), a_review("event", "a_E0", relabel))
+    out = vau("show", record_id, cwd=done).out
+    assert not re.search(r"\b(True|False|None)\b|\('|\{'|\['|\(\)|\[\]", out)
+    if record_id == "a":
+        assert "\n  is_anomalous: true\n  categories: Fighting\n" in out
+        assert "\n  media:\n    path: Fighting/a.mp4\n" in out
+    if record_id == "a_E0":
+        assert "tester: relabel is_anomalous: true; categories: Fighting\n" in out
+
+
+def test_show_lists_what_is_wrong_with_a_file_line_by_line(done: Path) -> None:
+    path = done / "videos.jsonl"
+    problem = '{"code":"variable_rate","detail":"20 to 400 ms","hint":"nothing to do"}'
+    path.write_text(path.read_text().replace('"problems":[]', f'"problems":[{problem}]'))
+    out = vau("show", "a", cwd=done).out
+    assert (
+        "    problems:\n"
+        "      - code: variable_rate\n"
+        "        detail: 20 to 400 ms\n"
+        "        hint: nothing to do\n"
+    ) in out
 
 
 def test_show_of_a_discarded_record_says_that_it_is_out(done: Path) -> None:
@@ -254,40 +298,27 @@ def test_prompt_of_a_summary_carries_the_captions(done: Path) -> None:
     assert shown["body"]["response_format"]["type"] == "json_schema"
 
 
+@pytest.mark.parametrize(
+    ("broken", "item", "refused"),
+    [("summarize", "a_E0C0", "a_E0"), ("caption", "a_E0", "a_E0C0")],
+)
+def test_prompt_of_one_model_is_shown_though_the_other_model_is_set_up_wrongly(
+    broken: str, item: str, refused: str, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A summarizer without an endpoint hid what captioners are asked."""
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    path = done / "dataset.toml"
+    before, mark, after = path.read_text().partition(f"[{broken}]")
+    path.write_text(before + mark + after.replace('\nmodel = "baseline"', '\nmodel = "tiny"', 1))
+    shown = vau("prompts", "show", "--item", item, cwd=done)
+    assert shown.code == 0, shown.err
+    assert "nothing is sent" in shown.out
+    outcome = vau("prompts", "show", "--item", refused, cwd=done)
+    assert outcome.code == 2
+    assert "endpoint" in outcome.err
+
+
 def test_prompt_of_an_unknown_item_exits_2(finished: Path) -> None:
     outcome = vau("prompts", "show", "--item", "nobody", cwd=finished)
     assert outcome.code == 2
     assert "no clip, event or video of id 'nobody'" in outcome.err
-
-
-def test_doctor_finds_this_installation_well(finished: Path) -> None:
-    outcome = vau("doctor", "--json", cwd=finished)
-    assert outcome.code == 0, outcome.out
-    checks = {check["name"]: check for check in outcome.json}
-    assert checks["dataset"]["found"] == str(finished)
-    assert {"h264 decoder", "hevc decoder", "libx264 encoder", "own packages"} <= checks.keys()
-    assert all(check["level"] != "missing" for check in checks.values())
-
-
-def test_doctor_looks_for_every_package_that_the_project_depends_on() -> None:
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    wanted = {re.split(r"[ <>=;]", line)[0] for line in project["dependencies"]}
-    assert set(NEEDED) == wanted - {"decord"}  # decord exists for one kind of processor only
-
-
-def test_doctor_outside_a_dataset_warns_only(tmp_path: Path) -> None:
-    outcome = vau("doctor", cwd=tmp_path)
-    assert outcome.code == 0
-    assert "warning  dataset: " in outcome.out
-
-
-def test_doctor_tells_of_a_dead_endpoint_and_how_to_mend_it(done: Path) -> None:
-    edit_config(
-        done,
-        '[summarize]\nmodel = "baseline"',
-        '[summarize]\nmodel = "tiny"\nendpoints = ["http://127.0.0.1:9/v1"]',
-    )
-    outcome = vau("doctor", cwd=done)
-    assert outcome.code == 1
-    assert "missing  [summarize] model: no endpoint answers" in outcome.out
-    assert "-> start the server" in outcome.out

@@ -42,8 +42,10 @@ def test_top_help_lists_every_command() -> None:
     assert {name.split()[0] for name in NAMES} <= set(re.findall(r"^  ([a-z-]+)", shown, re.M))
 
 
-def test_no_short_help_is_cut_off() -> None:
-    assert "..." not in vau("--help").out.replace("ARGS]...", "")
+@pytest.mark.parametrize("group", ["", "import", "prompts"])
+def test_no_short_help_is_cut_off(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in vau(*group.split(), "--help").out.replace("ARGS]...", "")
 
 
 def test_readme_of_the_command_line_lists_every_command() -> None:

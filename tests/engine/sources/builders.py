@@ -20,6 +20,7 @@ def a_video(
     end_seconds: float = 10.0,
     start_seconds: float = 0.0,
     has_media: bool = False,
+    path: str | None = None,
 ) -> Video:
     return Video(
         id=video_id,
@@ -31,14 +32,14 @@ def a_video(
         end_seconds=end_seconds,
         num_frames=num_frames,
         fps=30.0,
-        media=_media(video_id) if has_media else None,
+        media=_media(path or f"{video_id}.mp4") if has_media or path else None,
         provenance=HUMAN,
     )
 
 
-def _media(video_id: str) -> Media:
+def _media(path: str) -> Media:
     return Media(
-        path=f"{video_id}.mp4",
+        path=path,
         size_bytes=1,
         sha256="0" * 64,
         container="mp4",

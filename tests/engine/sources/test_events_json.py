@@ -76,6 +76,26 @@ def test_videos_that_the_dataset_lacks_are_counted(tmp_path: Path) -> None:
     assert [video.video_id for video in imported.videos] == ["a"]
 
 
+def test_entry_that_could_mean_two_videos_is_refused_and_its_path_is_taken(
+    tmp_path: Path,
+) -> None:
+    videos = {id_: a_video(id_, path=path) for id_, path in (("x", "a/x.mp4"), ("b_x", "b/x.mp4"))}
+    path = tmp_path / "events.json"
+    path.write_text('{"x": [[1, 2]], "b_x": [[1, 2]]}')
+    with pytest.raises(UsageError, match=r"x: 'x' could be x \(a/x.mp4\) or b_x \(b/x.mp4\)"):
+        read_events(path, videos=videos, author="ann")
+    path.write_text('{"a/x.mp4": [[1, 2]], "b/x.mp4": [[1, 2]]}')
+    imported = read_events(path, videos=videos, author="ann")
+    assert [video.video_id for video in imported.videos] == ["x", "b_x"]
+
+
+def test_two_entries_about_one_video_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    path.write_text('{"a": [[1, 2]], "a.mp4": [[3, 4]]}')
+    with pytest.raises(UsageError, match=r"a\.mp4: another entry is about a, too"):
+        read_events(path, videos={"a": a_video("a", has_media=True)}, author="ann")
+
+
 @pytest.mark.parametrize("text", ["not json", "[1, 2]"])
 def test_file_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "events.json"

@@ -4,6 +4,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.sources.folder import FileLabel, SourceName, label_files
+from engine.sources.manifest import SOURCES, load_manifest
 from tests.engine.sources.reference import needs_reference_data, reference
 
 
@@ -74,6 +75,11 @@ def test_name_tells_that_a_video_is_normal(name: str) -> None:
         "camera 3/2024-05-01.mp4",
         "2024-05-01/a.mp4",
         "firefighter_at_work.mp4",
+        "anti_robbery_drill.mp4",
+        "how_to_report_a_robbery.mp4",
+        "back_to_normal_2.mp4",
+        "fighting_and_robbery.mp4",
+        "no_fighting_but_robbery.mp4",
     ],
 )
 def test_name_that_says_nothing_gives_no_label(name: str) -> None:
@@ -88,7 +94,7 @@ def test_folder_of_abnormal_videos_names_no_category(folder: str) -> None:
 
 
 def test_split_folder_gives_the_split_and_not_the_label() -> None:
-    assert label_of("val/a.mp4") == FileLabel(None, (), "validation", "nothing names a label")
+    assert label_of("val/a.mp4") == FileLabel(None, (), "validation", None, "nothing names a label")
     assert label_of("fight/train/a.mp4").split == "train"
     assert label_of("fight/train/a.mp4").categories == ("Fighting",)
 
@@ -178,7 +184,9 @@ def csv_of(folder: Path, text: str) -> Path:
 def test_labels_csv_wins_over_folder_and_file_name(tmp_path: Path) -> None:
     labels = csv_of(tmp_path, "video,label,split\nrobbery,Arson|Theft; Arson,val\n")
     label = label_of("fight/train/robbery.mp4", labels_csv=labels)
-    assert label == FileLabel(True, ("Arson", "Theft"), "validation", "labels csv, line 2")
+    assert label == FileLabel(
+        True, ("Arson", "Theft"), "validation", "labels csv", "labels csv, line 2"
+    )
 
 
 def test_labels_csv_says_normal_in_any_case(tmp_path: Path) -> None:
@@ -217,13 +225,88 @@ def test_video_that_the_csv_leaves_out_is_labelled_by_its_name(tmp_path: Path) -
         ("video,label,split\na,Arson,dev\n", "line 2: split 'dev' is none of train"),
         ("video,label\na,Arson,train\n", "line 2: fields do not fit"),
         ("video,label\nb,Arson\n", "line 2: 'b' could be x/b.mp4, y/b.mp4"),
+        ("video,label\na.mp4,Arson\n", r"line 2: 'a.mp4' could be ./a.mp4, z/a.mp4"),
     ],
 )
 def test_bad_labels_csv_is_refused_naming_the_row(tmp_path: Path, text: str, message: str) -> None:
-    paths = [PurePosixPath("a.mp4"), PurePosixPath("x/b.mp4"), PurePosixPath("y/b.mp4")]
+    names = ["a.mp4", "x/b.mp4", "y/b.mp4"] + (["z/a.mp4"] if "z/a" in message else [])
+    paths = [PurePosixPath(name) for name in names]
     labels = csv_of(tmp_path, text)
     with pytest.raises(UsageError, match=message):
         label_files(paths, source="folder", labels_csv=labels, root=tmp_path, lists_dir=None)
+
+
+def test_path_that_the_refusal_of_a_shared_name_proposes_is_taken(tmp_path: Path) -> None:
+    paths = [PurePosixPath("a.mp4"), PurePosixPath("z/a.mp4")]
+    labels = csv_of(tmp_path, "video,label\n./a.mp4,Arson\nz/a.mp4,normal\n")
+    found = label_files(paths, source="folder", labels_csv=labels, root=tmp_path, lists_dir=None)
+    assert [found[path].is_anomalous for path in paths] == [True, False]
+
+
+def test_class_that_a_public_source_does_not_know_is_refused_with_the_nearest(
+    tmp_path: Path,
+) -> None:
+    labels = csv_of(tmp_path, "video,label\na,Roberry\nb,robbery|Arson\nc,nromal\nd,???\n")
+    paths = [PurePosixPath(f"{name}.mp4") for name in "abcd"]
+    with pytest.raises(UsageError) as caught:
+        label_files(paths, source="ucf-crime", labels_csv=labels, root=tmp_path, lists_dir=None)
+    said = str(caught.value)
+    assert "line 2: 'Roberry' is no class of ucf-crime; did you mean 'Robbery'?" in said
+    assert "line 3: 'robbery' is no class of ucf-crime; did you mean 'Robbery'?" in said
+    assert "line 4: 'nromal' is no class of ucf-crime; did you mean 'normal'?" in said
+    assert "line 5: '???' is no class of ucf-crime; there are: Abuse, Arrest, " in said
+
+
+def test_every_official_class_is_taken_from_a_labels_csv(tmp_path: Path) -> None:
+    for source in SOURCES:
+        names = [entry.name for entry in load_manifest(source).classes]
+        labels = csv_of(tmp_path, f"video,label\na,{'|'.join(names)}\n")
+        label = label_of("a.mp4", source=source, labels_csv=labels)  # type: ignore[arg-type]
+        assert label.categories == tuple(names)
+
+
+def test_plain_folder_takes_any_class(tmp_path: Path) -> None:
+    labels = csv_of(tmp_path, "video,label\na,Roberry\n")
+    assert label_of("a.mp4", labels_csv=labels).categories == ("Roberry",)
+
+
+def test_folder_of_a_public_source_makes_no_class_that_the_source_does_not_know() -> None:
+    assert label_of("Roberry/a.mp4", source="ucf-crime").is_anomalous is None
+    assert label_of("Riot/a.mp4", source="ucf-crime").is_anomalous is None
+    assert label_of("Roberry/Robbery/a.mp4", source="ucf-crime").categories == ("Robbery",)
+    assert label_of("Normal/a.mp4", source="ucf-crime").is_anomalous is False
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_file_name_of_a_public_source_counts_by_the_official_grammar_alone(
+    source: SourceName,
+) -> None:
+    for name in ("robbery.mp4", "explosion2.mp4", "normal_07.mp4"):
+        assert label_of(name, source=source).is_anomalous is None
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "origin"),
+    [
+        ("Fighting/a.mp4", "folder", "sub-folder"),
+        ("my own class/a.mp4", "folder", "sub-folder"),
+        ("abnormal/robbery.mp4", "folder", "file name"),
+        ("abnormal/a.mp4", "folder", "sub-folder"),
+        ("Robbery048_x264.mp4", "folder", "file name"),
+        ("Robbery048_x264.mp4", "ucf-crime", "file name"),
+        ("Robbery/a.mp4", "ucf-crime", "sub-folder"),
+        ("v=a__#1_label_B1-0-0.mp4", "xd-violence", "file name"),
+        ("a.mp4", "folder", None),
+        ("a.mp4", "xd-violence", None),
+    ],
+)
+def test_label_says_what_gave_it(name: str, source: SourceName, origin: str | None) -> None:
+    assert label_of(name, source=source).origin == origin
+
+
+def test_row_without_a_label_leaves_the_origin_to_what_gave_it(tmp_path: Path) -> None:
+    labels = csv_of(tmp_path, "video,label,split\na,,test\n")
+    assert label_of("Fighting/a.mp4", labels_csv=labels).origin == "sub-folder"
 
 
 def test_every_bad_row_of_a_labels_csv_is_named(tmp_path: Path) -> None:

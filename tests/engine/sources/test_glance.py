@@ -25,7 +25,7 @@ def a_click_file(folder: Path, text: str) -> Path:
 
 def test_row_of_frame_zero_means_no_click_and_is_counted(tmp_path: Path) -> None:
     table = read_clicks(a_click_file(tmp_path, "video-id,glance\na,0\na,3\n"))
-    assert [(row.video_id, row.frame, row.line) for row in table.rows] == [("a", 3, 3)]
+    assert [(row.name, row.frame, row.line) for row in table.rows] == [("a", 3, 3)]
     assert table.num_without_click == 1
 
 
@@ -55,19 +55,26 @@ def test_click_stands_at_its_frames_own_time_and_not_at_index_over_fps(tmp_path:
     }
 
 
-def test_numbers_go_on_where_the_dataset_is(tmp_path: Path) -> None:
-    table = read_clicks(a_click_file(tmp_path, "video-id,glance\na,1\na,2\n"))
-    imported = clicks_of_table(
-        table, videos={"a": a_video("a")}, frame_times_of=times, first_number_of=lambda _: 5
-    )
-    assert [click.id for click in imported.clicks] == ["a_K5", "a_K6"]
-
-
-def test_rows_of_videos_that_the_dataset_lacks_are_counted(tmp_path: Path) -> None:
+def test_videos_that_the_dataset_lacks_are_named(tmp_path: Path) -> None:
     table = read_clicks(a_click_file(tmp_path, "video-id,glance\nb,999\na,1\nc,2\n"))
     imported = clicks_of_table(table, videos={"a": a_video("a")}, frame_times_of=times)
-    assert imported.num_rows_of_unknown_videos == 2
+    assert imported.unknown_names == {"b", "c"}
     assert len(imported.clicks) == 1
+
+
+def test_rows_that_could_mean_two_videos_are_all_named_and_no_click_is_made(
+    tmp_path: Path,
+) -> None:
+    namesakes = {
+        id_: a_video(id_, path=path) for id_, path in (("x", "a/x.mp4"), ("b_x", "b/x.mp4"))
+    }
+    table = read_clicks(a_click_file(tmp_path, "video-id,glance\nx,1\nb/x.mp4,2\nx.mp4,3\n"))
+    with pytest.raises(UsageError) as caught:
+        clicks_of_table(table, videos=namesakes, frame_times_of=times)
+    said = str(caught.value)
+    assert "2 bad entries; nothing was imported" in said
+    assert "line 2: 'x' could be x (a/x.mp4) or b_x (b/x.mp4); write the path instead" in said
+    assert "line 4: 'x.mp4' could be x (a/x.mp4) or b_x (b/x.mp4)" in said
 
 
 def test_every_click_past_the_end_is_named_with_its_line(tmp_path: Path) -> None:
@@ -113,5 +120,5 @@ def test_published_click_files_are_read_whole(
 ) -> None:
     table = read_clicks(reference("clicks") / name)
     assert len(table.rows) == num_clicks
-    assert len({row.video_id for row in table.rows}) == num_videos
+    assert len({row.name for row in table.rows}) == num_videos
     assert table.num_without_click == num_without
