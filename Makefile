@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-train install-vllm check fix test test-vllm demo bench clean
+.PHONY: test-browser help install install-ray install-train install-vllm check fix test test-ray test-vllm demo bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,16 @@ install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; it
 
 $(VENV)/installed-train: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	@touch $@
+
+install-ray: $(VENV)/installed-ray ## add Ray and S3 to .venv, for --ray and s3:// videos
+
+$(VENV)/installed-ray: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,s3]'
+	@touch $@
+
+$(VENV)/installed-test-ray: $(VENV)/installed-ray
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,s3,test-ray]'
 	@touch $@
 
 install-vllm: $(VLLM)/installed ## make .venv-vllm with vLLM, for NVIDIA GPUs where there are any, else for the CPU
@@ -58,6 +68,16 @@ test: install ## all tests that need no GPU, network or model
 
 test-vllm: install install-vllm ## tests against real vLLM servers with tiny models; minutes
 	$(BIN)/python -m pytest tests/vllm -m vllm
+
+test-ray: $(VENV)/installed-test-ray ## tests on a Ray cluster and an S3 server of this machine; minutes
+	$(BIN)/python -m pytest tests/ray -m ray
+
+$(VENV)/installed-test-browser: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,annotate,test-browser]'
+	@touch $@
+
+test-browser: $(VENV)/installed-test-browser ## the pages in a real Chromium (apt-get install chromium); minutes
+	$(BIN)/python -m pytest tests/browser -m browser
 
 demo: install ## render a small corpus, run every stage on it, say where to look
 	$(BIN)/vau-data demo demo

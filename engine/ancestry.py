@@ -8,7 +8,7 @@ from typing import Literal
 from engine.errors import UsageError
 from engine.index import LEDGERS, WORDS, Index
 from engine.joins.texts import EVENT_SCOPE, VIDEO_SCOPE
-from engine.ledger import IMPORT_LEDGER
+from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER
 from engine.rejects import current_rejects
 from engine.status import fingerprint_parts
 from engine.store import parse_record, read_lines
@@ -133,7 +133,7 @@ def _making(index: Index, record: Record, settings_of: dict[str, object]) -> Mak
 
 def _item_of(record: Record, stage_name: str) -> str:
     """Which item of a ledger wrote a record."""
-    if stage_name == IMPORT_LEDGER:
+    if stage_name in (IMPORT_LEDGER, ANNOTATE_LEDGER):
         video_id = record.id if isinstance(record, Video) else getattr(record, "video_id", "")
         return f"{WORDS[type(record)]}:{video_id}"
     if isinstance(record, Event):

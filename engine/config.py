@@ -2,11 +2,22 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from engine.errors import UsageError
+from engine.serving.presets import ModelStage, presets_for
 
 
 class _Section(BaseModel):
@@ -25,7 +36,8 @@ class VideosSection(_Section):
     """Where the footage lies and whose rules name it."""
 
     path: str = "videos"
-    """Folder of the videos, relative to the dataset folder or absolute."""
+    """Folder of the videos, relative to the dataset folder or absolute; or a URL that fsspec
+    knows, such as `s3://bucket/prefix`."""
     source: Literal["folder", "ucf-crime", "xd-violence"] = "folder"
     labels: str | None = None
     """A csv `video,label[,split]`; wins over sub-folder and file names."""
@@ -46,6 +58,8 @@ class MediaSection(_Section):
     """… this much for each second of video; then it is killed and the item rejected."""
     memory_gib: float = Field(default=4.0, gt=0)
     """Address space of one decoding process."""
+    cache_gib: float = Field(default=50.0, gt=0)
+    """How much of a remote `[videos] path` each machine keeps, in $VAU_DATA_CACHE."""
 
 
 class IngestSection(_Section):
@@ -87,6 +101,9 @@ class ClipSection(_Section):
 class ModelSection(_Section):
     """A model: `baseline`, or the name under which an OpenAI-compatible endpoint serves one."""
 
+    stage: ClassVar[ModelStage]
+    preset: str | None = None
+    """A name in manifests/models.toml; its settings stand where this section has none."""
     model: str = "baseline"
     endpoints: tuple[str, ...] = ()
     """Base URLs such as `http://localhost:8000/v1`; default: $OPENAI_BASE_URL."""
@@ -98,32 +115,126 @@ class ModelSection(_Section):
     seed: int = 0
     timeout_seconds: float = Field(default=120.0, gt=0)
     max_retries: int = Field(default=5, ge=0)
-    concurrency: int = Field(default=32, ge=1)
-    """Requests under way at once, over all endpoints."""
+    concurrency: int | None = Field(default=None, ge=1)
+    """Requests under way at once, over all endpoints; default: 64 for each endpoint."""
     patience_seconds: float = Field(default=300.0, ge=0)
     """How long to wait for any endpoint to come back before the run stops."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """OpenAI's newer models take only the second."""
     extra_body: dict[str, JsonValue] = {}
     """Fields added to every request, such as `top_k` or `chat_template_kwargs`."""
+    weights: str | None = None
+    """What `--gpus` loads: a Hugging Face repository or a folder; default: `model`."""
+    weights_gib: float | None = Field(default=None, gt=0)
+    """Sum of the weight files; `--gpus` needs it."""
+    num_attention_heads: int | None = Field(default=None, ge=1)
+    """As in the model's config.json; limits among how many GPUs one copy can be divided."""
+    num_key_value_heads: int | None = Field(default=None, ge=1)
+    """Likewise; default: as many as attention heads."""
+    max_model_len: int | None = Field(default=None, ge=1)
+    """Tokens of one request and its reply; default: as many as vLLM finds memory for."""
+    serve_args: tuple[str, ...] = ()
+    """More arguments of `vllm serve` for this model."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        preset = presets_for(cls.stage).get(str(given.get("preset")))
+        return given if preset is None else {**preset.settings, **given}
+
+    @field_validator("preset")
+    @classmethod
+    def _check_preset(cls, name: str | None) -> str | None:
+        known = presets_for(cls.stage)
+        if name is not None and name not in known:
+            why = "is none of the presets for this stage: {known}"
+            raise PydanticCustomError("preset", why, {"known": ", ".join(known)})
+        return name
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, name: str, info: ValidationInfo) -> str:
+        preset = presets_for(cls.stage).get(str(info.data.get("preset")))
+        if preset is not None and name != preset.settings["model"]:
+            why = "is not the model of preset {preset}; remove one of the two lines"
+            raise PydanticCustomError("preset", why, {"preset": preset.name})
+        return name
+
+    def with_model(self, name: str) -> Self:
+        """As if it named this model or preset; what it has from another preset is dropped."""
+        if name in (self.model, self.preset):
+            return self
+        given = self.model_dump(exclude_unset=True)
+        if self.preset is not None:
+            filled = type(self)(preset=self.preset).model_dump(exclude_unset=True)
+            given = {key: value for key, value in given.items() if value != filled.get(key)}
+        preset = presets_for(self.stage).get(name)
+        named = {"model": name} if preset is None else {"preset": name, **preset.settings}
+        return type(self).model_validate({**given, **named})
 
 
 class CaptionSection(ModelSection):
     """From clips to captions."""
 
+    stage: ClassVar[ModelStage] = "caption"
     prompt: str = "caption_clip"
+    hint: Literal["none", "category"] = "none"
+    """`category`: the prompt tells the label of the event, as the summarizer's does. Holmes-VAU's
+    captioner is told none; `vau-data caption --audit-hint` shows what it would make up."""
     num_frames: int = Field(default=8, ge=1, le=256)
     max_side_px: int = Field(default=672, ge=16)
     jpeg_quality: int = Field(default=90, ge=1, le=100)
     video_format: Literal["image_url", "video_url"] = "image_url"
     """`video_url`: one pre-decoded video per request, as vLLM takes it."""
+    canary_every: int = Field(default=500, ge=0)
+    """After so many clips the model is shown a picture of a known code, so that replies which
+    reach the wrong clips are noticed; 0: never."""
 
 
 class SummarizeSection(ModelSection):
     """From captions to summaries."""
 
+    stage: ClassVar[ModelStage] = "summarize"
     structured_output: Literal["json_schema", "prompt"] = "json_schema"
     """`prompt`: for servers that cannot be held to a schema; replies are validated all the same."""
+
+
+class VllmSection(_Section):
+    """The servers that `--gpus` starts, whatever the model."""
+
+    command: str | None = None
+    """Path or name of the program; default: .venv-vllm/bin/vllm beside vau-data, else `vllm`."""
+    environment: dict[str, str] = {}
+    """Set for the servers, such as `HF_HOME` or `HF_HUB_OFFLINE`."""
+    extra_args: tuple[str, ...] = ()
+    """More arguments of `vllm serve`, for every model."""
+    gpu_memory_utilization: float = Field(default=0.9, gt=0, le=1)
+    """Share of each GPU's memory that a server takes."""
+    start_seconds: float = Field(default=1800.0, gt=0)
+    """How long a server may take until it answers, weights that it downloads included."""
+    stall_seconds: float = Field(default=300.0, gt=0)
+    """A server that has requests and makes no token for so long is started anew."""
+    price_per_gpu_hour: float | None = Field(default=None, ge=0)
+    """For the cost that `vau-data stats` tells, in your currency."""
+
+
+class AnnotateSection(_Section):
+    """The pages where people decide; none of it makes anything stale."""
+
+    reaction_seconds: float = Field(default=0.2, ge=0, le=2)
+    """Taken off the time of a mark that was made while the video played."""
+    single_keys: bool = True
+    """Whether single letters are commands; each person can switch them off."""
+    keymap: dict[str, str] = {}
+    """Action -> key, in place of the usual one."""
+    blind_share: float = Field(default=0.15, ge=0, le=1)
+    """Of the videos: neither scores nor suggestions are shown."""
+    seeded_share: float = Field(default=0.0, ge=0, le=0.05)
+    """Of the suggestions: false on purpose, to see who looks; the page says so."""
+    guidelines: str | None = None
+    """A TOML file, category -> text, relative to the dataset folder."""
 
 
 class InstructSection(_Section):
@@ -148,6 +259,9 @@ class RunSection(_Section):
 
     workers: int | None = Field(default=None, ge=1)
     """Decoding processes; default: one per core."""
+    in_flight_gib: float = Field(default=2.0, gt=0)
+    """How much of pictures may wait or be with servers at once; a run takes about twice that.
+    What it must hold is in engine/serving/README.md."""
     max_reject_rate: float = Field(default=0.05, ge=0, le=1)
     """A stage that rejects a larger share of its items ends with exit code 4."""
 
@@ -164,6 +278,8 @@ class Config(_Section):
     clip: ClipSection = ClipSection()
     caption: CaptionSection = CaptionSection()
     summarize: SummarizeSection = SummarizeSection()
+    vllm: VllmSection = VllmSection()
+    annotate: AnnotateSection = AnnotateSection()
     instruct: InstructSection = InstructSection()
     export: ExportSection = ExportSection()
     run: RunSection = RunSection()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.config import Config, load_config
 from engine.errors import UsageError
+from engine.media.remote import VideoFile, VideosFolder, file_in, videos_folder
 from engine.store import RECORD_FILES
 from schemas import Record, Video
 
@@ -42,9 +43,17 @@ class Dataset:
         )
 
     @cached_property
+    def videos_folder(self) -> VideosFolder:
+        """The folder that `Media.path` is relative to, here or in a store."""
+        path, cache_gib = self.config.videos.path, self.config.media.cache_gib
+        return videos_folder(path, base_dir=self.dir_path, cache_gib=cache_gib)
+
+    @property
     def videos_dir_path(self) -> Path:
-        """The folder that `Media.path` is relative to."""
-        return (self.dir_path / self.config.videos.path).resolve()
+        """The same, where it is a folder of this machine. Raises `UsageError` where it is not."""
+        if isinstance(self.videos_folder, Path):
+            return self.videos_folder
+        raise UsageError(f"{self.videos_folder} is no folder of this machine")
 
     def record_path(self, record_type: type[Record]) -> Path:
         """The JSONL file of one record type."""
@@ -64,15 +73,30 @@ class Dataset:
         return self.dir_path / "runs" / "fingerprints.jsonl"
 
     @property
+    def canaries_path(self) -> Path:
+        """Every canary that was asked about, and what was said."""
+        return self.dir_path / "runs" / "canaries.jsonl"
+
+    @property
+    def serving_path(self) -> Path:
+        """For how long servers of ours held GPUs, and for what."""
+        return self.dir_path / "runs" / "serving.jsonl"
+
+    def hint_audit_path(self, stage_name: str) -> Path:
+        """What a model said with and without the label, item by item."""
+        return self.dir_path / "runs" / f"hint_audit_{stage_name}.jsonl"
+
+    @property
     def releases_dir_path(self) -> Path:
         """Where exports go."""
         return self.dir_path / "releases"
 
-    def video_path(self, video: Video) -> Path:
-        """The file of a video. Raises `UsageError` for annotation-only videos."""
+    def video_file(self, video: Video) -> VideoFile:
+        """The file of a video, for `at_hand`. Raises `UsageError` for annotation-only videos."""
         if video.media is None:
             raise UsageError(
                 f"{video.id} has annotations but no video file; put the file under "
-                f"{self.videos_dir_path} and run `vau-data ingest`"
+                f"{self.videos_folder} and run `vau-data ingest`"
             )
-        return self.videos_dir_path / video.media.path
+        media = video.media
+        return file_in(self.videos_folder, media.path, size_bytes=media.size_bytes)

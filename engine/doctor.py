@@ -1,9 +1,10 @@
 """Is all there that vau-data needs? Each check says what it found and how to mend it."""
 
+import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -11,13 +12,17 @@ from shlex import quote
 from tempfile import TemporaryFile
 from typing import Literal
 
-from engine.config import ModelSection
+from engine.config import ModelSection, VllmSection
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.intruders import ROOT_DIR_PATH, find_intruders
 from engine.models.build import BASELINE, build_captioner, build_summarizer
 from engine.models.chat import Captioner, Summarizer
 from engine.models.connected import check_model, close_model
+from engine.serving.gpus import GpuShare, read_gpus
+from engine.serving.installation import HOW_TO_GET, check_installed, vllm_command, vllm_version
+from engine.serving.plan import plan_servers
+from engine.serving.weights import check_weights, find_weights
 from engine.version import VERSION
 
 Level = Literal["ok", "warning", "missing"]
@@ -150,32 +155,46 @@ def _writable(dataset: Dataset) -> Check:
 
 
 def _dataset(dataset: Dataset) -> Iterator[Check]:
-    from engine.joins.files import video_files
+    from engine.joins.files import find_videos
 
     yield Check("dataset", "ok", str(dataset.dir_path))
     yield _writable(dataset)
     try:
-        num_videos = len(video_files(dataset.videos_dir_path))
-    except (UsageError, OSError) as error:
+        num_videos = len(find_videos(dataset.videos_folder))
+    except (UsageError, ServiceError, OSError) as error:
         yield Check("videos", "missing", str(error), "mend [videos] path, or mount the disk")
         return
     if num_videos:
-        yield Check("videos", "ok", f"{num_videos} files under {dataset.videos_dir_path}")
+        yield Check("videos", "ok", f"{num_videos} files under {dataset.videos_folder}")
     else:
-        found = f"no video file under {dataset.videos_dir_path}"
+        found = f"no video file under {dataset.videos_folder}"
         yield Check("videos", "warning", found, "mend [videos] path, or mount the disk")
 
 
 def _models(dataset: Dataset) -> Iterator[Check]:
     config = dataset.config
-    yield _model("caption", config.caption, lambda: build_captioner(config.caption))
-    yield _model("summarize", config.summarize, lambda: build_summarizer(config.summarize))
+    yield _model(config.caption, lambda: build_captioner(config.caption))
+    yield _model(config.summarize, lambda: build_summarizer(config.summarize))
+    ours = [one for one in (config.caption, config.summarize) if _is_served_by_us(one)]
+    yield _vllm(config.vllm, is_needed=bool(ours))
+    yield from _gpus(ours, config.vllm)
+    for section in ours:
+        yield _weights(section, config.vllm)
 
 
-def _model(name: str, section: ModelSection, build: Callable[[], Captioner | Summarizer]) -> Check:
+def _is_served_by_us(section: ModelSection) -> bool:
+    """Whether only `--gpus` can serve its model."""
+    is_elsewhere = section.endpoints or os.environ.get("OPENAI_BASE_URL")
+    return section.model != BASELINE and not is_elsewhere
+
+
+def _model(section: ModelSection, build: Callable[[], Captioner | Summarizer]) -> Check:
+    name = section.stage
     what = f"[{name}] model"
     if section.model == BASELINE:
         return Check(what, "ok", "baseline: built in, needs nothing")
+    if _is_served_by_us(section) and section.weights_gib is not None:
+        return Check(what, "ok", f"{section.model}, served by `vau-data {name} --gpus N`")
     try:
         model = build()
         try:
@@ -183,6 +202,60 @@ def _model(name: str, section: ModelSection, build: Callable[[], Captioner | Sum
         finally:
             close_model(model)
     except (UsageError, ServiceError) as error:
-        mend = f"start the server, or mend endpoints and model in [{name}] of dataset.toml"
+        mend = f"start the server, or mend endpoints, model or preset in [{name}] of dataset.toml"
         return Check(what, "missing", str(error), mend)
     return Check(what, "ok", f"{section.model} answers")
+
+
+def _vllm(section: VllmSection, *, is_needed: bool) -> Check:
+    try:
+        check_installed(section)
+    except UsageError as error:
+        if is_needed:
+            return Check("vllm", "missing", str(error), HOW_TO_GET)
+        return Check("vllm", "ok", "not installed; needed only for --gpus")
+    version = vllm_version(section) or "version unknown"
+    return Check("vllm", "ok", f"{version} at {vllm_command(section)}")
+
+
+def _gpus(ours: Sequence[ModelSection], vllm: VllmSection) -> Iterator[Check]:
+    mend = "run `--gpus` on a machine with NVIDIA GPUs, or name a server with endpoints"
+    try:
+        gpus = read_gpus()
+    except UsageError as error:
+        yield Check("gpus", "missing" if ours else "warning", str(error), mend)
+        return
+    if not gpus:
+        found = "nvidia-smi finds none"
+        if ours:
+            yield Check("gpus", "missing", found, mend)
+        else:
+            yield Check("gpus", "ok", f"{found}; needed only for --gpus")
+        return
+    listed = (f"GPU {g.id}: {g.free_gib:.1f} of {g.memory_gib:.1f} GiB free" for g in gpus)
+    yield Check("gpus", "ok", "; ".join(listed))
+    share = GpuShare(tuple(gpu.id for gpu in gpus), min(gpu.memory_gib for gpu in gpus))
+    for section in ours:
+        what = f"[{section.stage}] gpus"
+        try:
+            plan = plan_servers(section, share, vllm)
+        except UsageError as error:
+            yield Check(what, "missing", str(error), "see there")
+        else:
+            sizes = f"{len(plan.servers)} × TP {len(plan.servers[0].gpu_ids)}"
+            yield Check(what, "ok", f"`--gpus {len(gpus)}` gives {sizes}")
+
+
+def _weights(section: ModelSection, vllm: VllmSection) -> Check:
+    what = f"[{section.stage}] weights"
+    try:
+        weights = find_weights(section, vllm)
+        check_weights(weights, weights_gib=section.weights_gib or 0.0)
+    except UsageError as error:
+        return Check(what, "missing", str(error), "see there")
+    if weights.is_here:
+        return Check(what, "ok", f"{weights.source} is in {weights.cache_dir_path or 'its folder'}")
+    found = (
+        f"{weights.source} is not in {weights.cache_dir_path}; servers download it as they start"
+    )
+    return Check(what, "warning", found, weights.how_to_get)

@@ -29,6 +29,17 @@ class ServiceError(VauDataError):
     exit_code = 3
 
 
+class MixedUpError(ServiceError):
+    """Replies reach other items than they are about.
+
+    `item_ids` are the items answered since that could last be ruled out: none of it may stay.
+    """
+
+    def __init__(self, detail: str, item_ids: tuple[str, ...]) -> None:
+        super().__init__(detail)
+        self.item_ids = item_ids
+
+
 class TooManyRejectsError(VauDataError):
     """More items were rejected than `--max-reject-rate` allows."""
 

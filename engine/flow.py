@@ -12,6 +12,7 @@ from typing import Any
 from engine.census import Census, load_ledger, take_census
 from engine.config import Config
 from engine.dataset import Dataset
+from engine.identity import with_canaries
 from engine.index import Index
 from engine.joins import files, footage, texts
 from engine.joins.facts import Facts
@@ -85,6 +86,7 @@ def caption(config: Config) -> Stage[Any]:
         decoder=config.media.decoder,
         base_deadline_seconds=config.media.deadline_seconds,
         deadline_per_video_second=config.media.deadline_per_video_second,
+        hint=config.caption.hint,
     )
 
 
@@ -128,6 +130,7 @@ def run_step(
         return report_at_rest(stage, num_settled=stamp.num_settled, num_rejected=stamp.num_rejected)
     index = Index(dataset)
     join = partial(step.join, Facts(index))
+    executor = with_canaries(dataset, stage, executor)
     report = run_stage(dataset, stage, join, executor=executor, options=options, scope=step.scope)
     if step.is_stamped and not (report.num_left or report.waiting):
         own = (dataset.ledger_path(stage.name), dataset.record_path(stage.writes))

@@ -13,7 +13,7 @@ from engine.ids import Interval, allot_ids, event_id_of
 from engine.imports import ImportReport, write_imported
 from engine.index import WORDS, Index
 from engine.joins.facts import Facts
-from engine.ledger import IMPORT_LEDGER
+from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER
 from engine.sources.imported import ImportedVideo, UnfitVideo
 from engine.sources.video_names import of_one_file
 from engine.store import parse_record, read_lines
@@ -191,8 +191,10 @@ def _frame_times(task: ImportTask) -> "Callable[[Video], NDArray[np.float64]]":
     def times(video: Video) -> "NDArray[np.float64]":
         # Demuxing only, and of files that ingest decoded whole: no need for another process.
         from engine.media.container import frame_times
+        from engine.media.remote import at_hand
 
-        found = frame_times(task.dataset.video_path(video))
+        with at_hand(task.dataset.video_file(video)) as path:
+            found = frame_times(path)
         task.on_video()
         return found
 
@@ -205,7 +207,7 @@ Stretches = dict[str, dict[Interval, str]]
 
 def _with_click_ids(facts: Facts, clicks: Iterable[Click]) -> Iterator[ImportedVideo]:
     """Clicks by video; equal ones keep the ids they had, others get numbers never given."""
-    given = _stretches(facts, Click)
+    given, annotated = _stretches(facts, Click), facts.ids_given(ANNOTATE_LEDGER)
     by_video: dict[str, list[Click]] = {}
     for click in clicks:
         by_video.setdefault(click.video_id, []).append(click)
@@ -213,7 +215,7 @@ def _with_click_ids(facts: Facts, clicks: Iterable[Click]) -> Iterator[ImportedV
         ids = allot_ids(
             [_moment(click) for click in group],
             prefix=f"{video_id}_K",
-            known=given.get(video_id, {}),
+            known=_without(given.get(video_id, {}), annotated),
             next_number=facts.next_number(video_id, stage_name=IMPORT_LEDGER, mark="_K"),
         )
         named = (
@@ -325,8 +327,9 @@ def _with_published_ids(
 
 
 def _reviewed_proposals(facts: Facts) -> set[str]:
-    """Events of ours that a person decided about: their ids, and the reviews, stay theirs."""
-    return facts.reviewed_event_ids - facts.index.imported_ids(Event)
+    """Events of ours that a person made or decided about: ids and reviews stay theirs."""
+    decided = facts.reviewed_event_ids | facts.ids_given(ANNOTATE_LEDGER)
+    return decided - facts.index.imported_ids(Event)
 
 
 def _without(places: Mapping[Interval, str], ids: Container[str]) -> dict[Interval, str]:

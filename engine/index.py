@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.dataset import Dataset
-from engine.ledger import IMPORT_LEDGER, Ledger
+from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER, Ledger
 from engine.lines import newest_lines
 from engine.reviews import lay_over
 from engine.stamps import FileState, state_of
@@ -43,9 +43,9 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 LEDGERS: dict[type[Record], tuple[str, ...]] = {
     Video: ("ingest", IMPORT_LEDGER),
-    Click: (IMPORT_LEDGER,),
+    Click: (IMPORT_LEDGER, ANNOTATE_LEDGER),
     ScoreTrack: ("score", IMPORT_LEDGER),
-    Event: ("propose", IMPORT_LEDGER),
+    Event: ("propose", IMPORT_LEDGER, ANNOTATE_LEDGER),
     Clip: ("clip", IMPORT_LEDGER),
     HumanCaption: (IMPORT_LEDGER,),
     Caption: ("caption", IMPORT_LEDGER),
@@ -69,7 +69,7 @@ WORDS: dict[type[Record], str] = {
 
 
 def import_scope(record_type: type[Record]) -> str:
-    """Prefix of the import ledger's items that wrote records of this type."""
+    """Prefix of the import and annotation ledgers' items that wrote records of this type."""
     return f"{WORDS[record_type]}:"
 
 
@@ -112,7 +112,8 @@ class Index:
     def _live_ids(self, record_type: type[Record]) -> dict[str, str]:
         live: dict[str, str] = {}
         for stage_name in LEDGERS[record_type]:
-            scope = import_scope(record_type) if stage_name == IMPORT_LEDGER else ""
+            is_shared = stage_name in (IMPORT_LEDGER, ANNOTATE_LEDGER)
+            scope = import_scope(record_type) if is_shared else ""
             ids = self.ledger(stage_name).live_record_ids(scope=scope)
             live.update(zip(ids, ids, strict=True))
         return live
@@ -131,6 +132,8 @@ class Index:
             newest[review.id] = review
         by_target: dict[tuple[str, str], list[Review]] = defaultdict(list)
         for review in newest.values():
+            if review.correction.kind == "withdraw":
+                continue
             by_target[review.target, review.target_id].append(review)
         return {target: tuple(reviews) for target, reviews in by_target.items()}
 

@@ -66,9 +66,9 @@ def split_warnings(index: Index) -> list[str]:
     by_source: dict[str, list[Split | None]] = {}
     for fields in _video_fields(index):
         by_source.setdefault(fields["source"], []).append(fields["split"])
-    videos_dir = index.dataset.videos_dir_path
+    folder = index.dataset.videos_folder
     found = (
-        no_split_warning(source, splits, videos_dir=videos_dir)
+        no_split_warning(source, splits, videos_folder=folder)
         for source, splits in sorted(by_source.items())
     )
     return [warning for warning in found if warning is not None]

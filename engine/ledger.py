@@ -53,6 +53,8 @@ class LedgerLine(NamedTuple):
 
 IMPORT_LEDGER = "import"
 """The ledger of what came from outside: not a stage's."""
+ANNOTATE_LEDGER = "annotate"
+"""The ledger of what people marked on the annotation pages; items are named as imported ones."""
 
 
 @dataclass

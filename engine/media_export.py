@@ -10,6 +10,7 @@ from engine.errors import ItemError, MediaError
 from engine.exporters.hivau import media_path
 from engine.index import Index
 from engine.media.cut import Cut, cut_clips
+from engine.media.remote import VideoFile, at_hand, fetch_deadline_seconds
 from engine.models.chat import Json
 from engine.progress import Progress
 from engine.runner import Executor, Outcome
@@ -25,7 +26,7 @@ _SLOWER_THAN_DECODING = 10.0
 class VideoCuts:
     """One video and the files to make of it."""
 
-    video_path: Path
+    video_path: VideoFile
     duration_seconds: float
     segments: tuple[tuple[str, Cut], ...]
     """Segment id -> its file."""
@@ -48,16 +49,20 @@ class CutMedia:
     def load(self, items: Sequence[Item[Any]]) -> Iterator[Item[Any] | tuple[str, ItemError]]:
         """Cut; what was loaded is the failures, by segment."""
         for item in items:
-            yield item.with_loaded(_cut(item.body))
+            try:
+                with at_hand(item.body.video_path) as path:
+                    yield item.with_loaded(_cut(path, item.body))
+            except ItemError as error:
+                yield item.id, error
 
     def deadline_seconds(self, items: Sequence[Item[Any]]) -> float:
         """For encoding every frame of every cut."""
         seconds: float = sum(
             cut.end_seconds - cut.start_seconds for item in items for _, cut in item.body.segments
         )
-        return self.base_deadline_seconds + (
-            _SLOWER_THAN_DECODING * self.deadline_per_video_second * seconds
-        )
+        fetch_seconds = sum(fetch_deadline_seconds(item.body.video_path) for item in items)
+        cut_seconds = _SLOWER_THAN_DECODING * self.deadline_per_video_second * seconds
+        return self.base_deadline_seconds + cut_seconds + fetch_seconds
 
     def process(self, item: Item[VideoCuts]) -> Iterable[Record]:
         """A Reject per segment that could not be cut; none when all is well."""
@@ -77,24 +82,24 @@ def _reject(segment_id: str, error: ItemError) -> Reject:
     )
 
 
-def _cut(body: VideoCuts) -> dict[str, MediaError]:
+def _cut(path: Path, body: VideoCuts) -> dict[str, MediaError]:
     """Segment id -> why it failed; empty when all is well."""
     for _, cut in body.segments:
         cut.target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        cut_clips(body.video_path, [cut for _, cut in body.segments])
+        cut_clips(path, [cut for _, cut in body.segments])
     except MediaError:
-        return _cut_one_by_one(body)
+        return _cut_one_by_one(path, body)
     return {}
 
 
-def _cut_one_by_one(body: VideoCuts) -> dict[str, MediaError]:
+def _cut_one_by_one(path: Path, body: VideoCuts) -> dict[str, MediaError]:
     failures: dict[str, MediaError] = {}
     for segment_id, cut in body.segments:
         if cut.target.exists():
             continue
         try:
-            cut_clips(body.video_path, [cut])
+            cut_clips(path, [cut])
         except MediaError as error:
             failures[segment_id] = error
     return failures
@@ -147,8 +152,8 @@ def _pending(index: Index, node: VideoNode, target: Path) -> Pending[VideoCuts]:
 def _cuts_of(index: Index, node: VideoNode, target: Path) -> VideoCuts:
     video = node.video
     segments = ((row.segment_id, _cut_of(video, row, target)) for row in node.instructions)
-    path = index.dataset.video_path(video)
-    return VideoCuts(path, video.duration_seconds, tuple(segments))
+    file = index.dataset.video_file(video)
+    return VideoCuts(file, video.duration_seconds, tuple(segments))
 
 
 def _cut_of(video: Video, row: Instruction, target: Path) -> Cut:

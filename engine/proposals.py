@@ -162,11 +162,11 @@ def events_from_scores(
     track = _checked_track(scores, snippet_starts_seconds, end_seconds)
     if not track.size:
         return []
-    smoothed = _smoothed(track, settings.smoothing_snippets)
+    smoothed = smoothed_track(track, settings.smoothing_snippets)
     heights = smoothed - smoothed.min()
     edges = [*map(float, snippet_starts_seconds), end_seconds]
     kept: list[tuple[int, int]] = []
-    for peak in _prominent_peaks(heights, settings.min_prominence):
+    for peak in prominent_peaks(heights, settings.min_prominence):
         if len(kept) == settings.max_events:
             break
         if _is_near(peak, kept, edges, settings.min_gap_seconds):
@@ -351,7 +351,7 @@ def _plausible_sides(group: _ClickGroup, click: Sides, grown: Sides, factor: flo
     return min(grown[0], longest_side), min(grown[1], longest_side)
 
 
-def _smoothed(track: Track, sigma_snippets: float) -> Track:
+def smoothed_track(track: Track, sigma_snippets: float) -> Track:
     """Gaussian smoothing whose weights are renormalised at the ends."""
     if sigma_snippets <= 0.0:
         return track
@@ -362,7 +362,7 @@ def _smoothed(track: Track, sigma_snippets: float) -> Track:
     return np.asarray(sums / weights, dtype=np.float64)
 
 
-def _prominent_peaks(heights: Track, min_prominence: float) -> list[int]:
+def prominent_peaks(heights: Track, min_prominence: float) -> list[int]:
     """Snippets of the local maxima that stand out, highest first; beyond the ends lies height 0."""
     padded = np.concatenate([[0.0], heights, [0.0]])
     changes = np.flatnonzero(np.diff(padded))

@@ -19,10 +19,10 @@ import orjson
 from engine.census import Join, load_ledger, take_census
 from engine.collector import collector_slowed
 from engine.dataset import Dataset
-from engine.errors import ItemError, TooManyRejectsError, UsageError, VauDataError
+from engine.errors import ItemError, MixedUpError, TooManyRejectsError, UsageError, VauDataError
 from engine.ledger import IMPORT_LEDGER, Ledger, LedgerLine
 from engine.progress import Progress
-from engine.stage import CheckedStage, Item, Pending, Stage, fingerprint_of, parts_of
+from engine.stage import CheckedStage, Item, LiveStage, Pending, Stage, fingerprint_of, parts_of
 from engine.store import JsonlWriter, dump_line, read_lines
 from schemas import Record, Reject
 
@@ -187,19 +187,23 @@ def _work(
     options: RunOptions,
 ) -> None:
     inputs = {pending.id: pending.input_sha256 for pending in chosen}
-    with (
-        Progress(stage.name, len(chosen), is_quiet=options.is_quiet) as progress,
-        collector_slowed(),
-    ):
-        for item_id, result in executor.run(stage, chosen):
-            is_reject = isinstance(result, ItemError)
-            books.enter(item_id, result, inputs.pop(item_id))
-            if isinstance(result, ItemError):
-                counts.rejects[result.reason] = counts.rejects.get(result.reason, 0) + 1
-            else:
-                counts.num_done += 1
-                counts.num_records += len(result)
-            progress.advance(is_reject=is_reject)
+    progress = Progress(stage.name, len(chosen), is_quiet=options.is_quiet)
+    if isinstance(stage, LiveStage):
+        progress.vitals = stage.vitals
+    with progress, collector_slowed():
+        try:
+            for item_id, result in executor.run(stage, chosen):
+                is_reject = isinstance(result, ItemError)
+                books.enter(item_id, result, inputs.pop(item_id))
+                if isinstance(result, ItemError):
+                    counts.rejects[result.reason] = counts.rejects.get(result.reason, 0) + 1
+                else:
+                    counts.num_done += 1
+                    counts.num_records += len(result)
+                progress.advance(is_reject=is_reject)
+        except MixedUpError as error:
+            books.take_back(item_id for item_id in error.item_ids if item_id not in inputs)
+            raise
 
 
 def check_reject_rate(report: StageReport, max_reject_rate: float) -> None:
@@ -260,6 +264,12 @@ class _Books:
     def revive(self, lines: Iterable[LedgerLine]) -> None:
         """Items that came back have their records again."""
         self._ledger_lines.extend(line.dump() for line in lines)
+
+    def take_back(self, item_ids: Iterable[str]) -> None:
+        """What these items were given in this run counts no more: they are to be done again."""
+        for item_id in item_ids:
+            line = LedgerLine(item_id, "", "", record_ids=(), is_void=True)
+            self._ledger_lines.append(line.dump())
 
     def enter(self, item_id: str, result: Result, input_sha256: str) -> None:
         """Note one outcome; on disk within half a second of further outcomes."""

@@ -9,7 +9,8 @@ from typing import get_args
 
 from engine.dataset import CONFIG_NAME, Dataset
 from engine.errors import UsageError
-from engine.joins.files import VIDEO_SUFFIXES, video_files
+from engine.joins.files import VIDEO_SUFFIXES, find_videos
+from engine.media.remote import VideosFolder
 from engine.sources.categories import alike_categories, count_categories
 from engine.sources.folder import FileLabel, Origin, SourceName, label_files
 from engine.sources.split_lists import no_split_warning
@@ -21,7 +22,7 @@ from schemas.base import Split
 class Footage:
     """Where a new dataset's videos lie, and what says which of them are abnormal."""
 
-    videos: Path
+    videos: VideosFolder
     source: SourceName = "folder"
     labels: Path | None = None
     """A csv `video,label[,split]`."""
@@ -66,10 +67,10 @@ def init_dataset(dir_path: Path, footage: Footage, *, name: str | None = None) -
 
 def _look_at_footage(footage: Footage) -> dict[PurePosixPath, FileLabel]:
     videos = footage.videos
-    if not videos.is_dir():
+    if isinstance(videos, Path) and not videos.is_dir():
         what = "is a file, not a folder" if videos.exists() else "does not exist"
         raise UsageError(f"--videos {videos} {what}; name the folder that holds the video files")
-    paths = video_files(videos)
+    paths = list(find_videos(videos))
     if not paths:
         known = " ".join(sorted(VIDEO_SUFFIXES))
         raise UsageError(f"--videos {videos} holds no video file (looked for {known})")
@@ -90,7 +91,7 @@ def _described(dir_path: Path, found: Collection[FileLabel], footage: Footage) -
     origins = Counter(label.origin for label in found)
     categories = count_categories((label.is_anomalous, label.categories) for label in found)
     splits = [label.split or footage.split for label in found]
-    no_split = no_split_warning(footage.source, splits, videos_dir=footage.videos)
+    no_split = no_split_warning(footage.source, splits, videos_folder=footage.videos)
     return NewDataset(
         dir_path,
         num_videos=len(found),
@@ -119,10 +120,10 @@ def _config_text(dir_path: Path, footage: Footage, name: str) -> str:
     )
 
 
-def _seen_from(dir_path: Path, path: Path | None) -> str | None:
+def _seen_from(dir_path: Path, path: VideosFolder | None) -> str | None:
     """Relative inside the dataset folder, so that it can be moved as a whole; else absolute."""
-    if path is None:
-        return None
+    if not isinstance(path, Path):
+        return None if path is None else str(path)
     resolved = path.resolve()
     if resolved.is_relative_to(dir_path):
         return resolved.relative_to(dir_path).as_posix()
@@ -162,11 +163,14 @@ model = "baseline"
 # model = "llava-next-video"    # any model that an OpenAI-compatible endpoint serves:
 # endpoints = ["http://localhost:8000/v1"]
 # num_frames = 8
+# Instead of model, a preset of manifests/models.toml, which `vau-data caption --gpus N` can serve:
+# preset = "llava-next-video-7b"              # the papers' captioner; or "qwen3-vl-8b"
 
 [summarize]
 model = "baseline"
 # model = "llama-3-70b"
 # endpoints = ["http://localhost:8001/v1"]
+# preset = "llama-3-70b-instruct"             # the papers' summarizer; or "qwen3.8-27b"
 
 [export]
 formats = ["hivau-raw", "hivau-single"]     # also hivau-multi and llava

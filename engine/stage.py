@@ -8,6 +8,7 @@ import orjson
 
 from engine.errors import ItemError
 from engine.models.chat import Json
+from engine.progress import Vitals
 from schemas import Record
 
 Body = TypeVar("Body")
@@ -81,6 +82,21 @@ class MediaStage(Protocol):
 
 
 @runtime_checkable
+class Weighed(Protocol):
+    """Something loaded that is large enough to matter, and knows how large it is."""
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes in memory, near enough."""
+        ...
+
+
+def loaded_bytes(item: Item[Any]) -> int:
+    """What an item's frames take; 0 for what does not say."""
+    return item.loaded.num_bytes if isinstance(item.loaded, Weighed) else 0
+
+
+@runtime_checkable
 class CheckedStage(Protocol):
     """A stage that leans on something outside: asked before its first item, let go after."""
 
@@ -90,6 +106,15 @@ class CheckedStage(Protocol):
 
     def close(self) -> None:
         """Let connections go."""
+        ...
+
+
+@runtime_checkable
+class LiveStage(Protocol):
+    """A stage with servers behind it, which can say how they are while it works."""
+
+    def vitals(self) -> Vitals | None:
+        """None: there are none."""
         ...
 
 

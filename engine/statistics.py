@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.dataset import Dataset
 from engine.index import Index
+from engine.serving.spans import ServingSpan, serving_spans
 from engine.tree import VideoNode
 from engine.trees import Trees
 from schemas import Caption, Summary, Usage, Video
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | None
-TableName = Literal["granularity", "split", "category", "questions", "usage"]
+TableName = Literal["granularity", "split", "category", "questions", "usage", "serving"]
 NOBODY_SAID = "unlabelled"
 
 
@@ -36,12 +37,14 @@ def dataset_tables(dataset: Dataset) -> dict[TableName, list[dict[str, Cell]]]:
     segments = pd.DataFrame([vars(one) for node in nodes for one in _segments(node)])
     questions = pd.DataFrame([row for node in nodes for row in _questions(node)])
     usage = pd.DataFrame([row for node in nodes for row in _texts(node)])
+    price = dataset.config.vllm.price_per_gpu_hour
     return {
         "granularity": _rows(_by_granularity(segments)),
         "split": _rows(_by_group(segments, "split")),
         "category": _rows(_by_group(_per_category(segments), "category")),
         "questions": _rows(_by_task(questions)),
         "usage": _rows(_by_maker(usage)),
+        "serving": _rows(_by_served_model(serving_spans(dataset), usage, price=price)),
     }
 
 
@@ -92,7 +95,7 @@ def _cost(kind: str, maker: str, usage: Usage | None) -> dict[str, Cell]:
         "made by": maker,
         "prompt tokens": usage.prompt_tokens if usage else None,
         "output tokens": usage.output_tokens if usage else None,
-        "seconds": usage.seconds if usage else None,
+        "request seconds": usage.seconds if usage else None,
     }
 
 
@@ -143,13 +146,53 @@ def _by_task(questions: "pd.DataFrame") -> "pd.DataFrame":
 def _by_maker(usage: "pd.DataFrame") -> "pd.DataFrame":
     if usage.empty:
         return usage
-    costs = ["prompt tokens", "output tokens", "seconds"]
+    costs = ["prompt tokens", "output tokens", "request seconds"]
     usage[costs] = usage[costs].astype("float64")
     groups = usage.groupby(["record", "made by"])
     table = groups[costs].sum(min_count=1)
     table.insert(0, "count", groups.size())
-    table["output tokens/s"] = table["output tokens"] / table["seconds"]
+    # Of one request: many are under way at once, so this says nothing about a server's speed.
+    table["tokens/s per request"] = table["output tokens"] / table["request seconds"]
     return table.reset_index()
+
+
+def _by_served_model(
+    spans: Sequence[ServingSpan], usage: "pd.DataFrame", *, price: float | None
+) -> "pd.DataFrame":
+    """GPU time and its cost, over the texts that are live now.
+
+    What was made over, and what servers did while nothing was asked, is paid for, too.
+    """
+    import pandas as pd
+
+    table = pd.DataFrame([_span_row(span) for span in spans])
+    if table.empty:
+        return table
+    table = table.groupby(["stage", "made by"], as_index=False).sum(min_count=1)
+    made = {} if usage.empty else usage.groupby(["record", "made by"]).size().to_dict()
+    stages, makers = table["stage"].map(_RECORD_OF), table["made by"]
+    table["texts"] = [made.get(key, 0) for key in zip(stages, makers, strict=True)]
+    table["output tokens/s"] = table.pop("output tokens") / (3600 * table["hours"])
+    thousands = (table["texts"] / 1000).where(table["texts"] > 0)
+    table["GPU hours/1,000"] = table["GPU hours"] / thousands
+    if price is not None:
+        table["cost"] = price * table["GPU hours"]
+        table["cost/1,000"] = table["cost"] / thousands
+    return table.replace([float("inf")], float("nan"))
+
+
+_RECORD_OF = {"caption": "caption", "summarize": "summary"}
+
+
+def _span_row(span: ServingSpan) -> dict[str, Cell]:
+    return {
+        "stage": span.stage,
+        "made by": span.model,
+        "runs": 1,
+        "hours": span.hours,
+        "GPU hours": span.hours * span.num_gpus,
+        "output tokens": float("nan") if span.output_tokens is None else span.output_tokens,
+    }
 
 
 def _rows(table: "pd.DataFrame") -> list[dict[str, Cell]]:

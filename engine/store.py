@@ -51,6 +51,9 @@ RECORD_FILES: dict[type[Record], str] = {
     Reject: "rejects.jsonl",
 }
 
+_sync_data = getattr(os, "fdatasync", os.fsync)
+"""Content and size, without times: all that a line needs. macOS has only fsync."""
+
 PROVENANCE_MARK = b',"provenance":'
 _MANY_BYTES = 1 << 20
 
@@ -211,7 +214,7 @@ class JsonlWriter:
     def sync(self) -> None:
         """After this the lines survive a power failure."""
         try:
-            os.fsync(self._descriptor)
+            _sync_data(self._descriptor)
         except OSError as error:
             raise ServiceError(
                 f"cannot sync {self.path} ({error.strerror}); check the disk, then run the same "

@@ -8,6 +8,7 @@ RejectReason = Literal[
     "media_unreadable",
     "media_timeout",
     "media_empty",
+    "media_unreachable",
     "request_too_long",
     "request_rejected",
     "engine_timeout",

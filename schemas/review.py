@@ -44,8 +44,14 @@ class Discard(Frozen):
     reason: NonEmptyText
 
 
+class Withdraw(Frozen):
+    """The person took the correction of the same id back; it lies over nothing any more."""
+
+    kind: Literal["withdraw"] = "withdraw"
+
+
 Correction = Annotated[
-    MoveBoundaries | Relabel | EditText | Confirm | Discard, Field(discriminator="kind")
+    MoveBoundaries | Relabel | EditText | Confirm | Discard | Withdraw, Field(discriminator="kind")
 ]
 
 

@@ -1,18 +1,20 @@
-"""What the fake model says: a request's JSON in, the JSON of a chat completion out; no sockets."""
+"""What the fake model says: a request's JSON in, the JSON of a chat completion out; no sockets.
+
+Heavy imports wait until a picture comes: tests start dozens of processes that serve this.
+"""
 
 import base64
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import cv2
-import numpy as np
 import orjson
 
-from engine.media.frames import RgbImage
+if TYPE_CHECKING:
+    from engine.media.frames import RgbImage
 
-Answer = Callable[[dict[str, Any], list[RgbImage]], str]
+Answer = Callable[[dict[str, Any], "list[RgbImage]"], str]
 """What the fake model says to a request's JSON and the pictures in it, decoded to RGB."""
 
 FaultKind = Literal[
@@ -133,7 +135,7 @@ def _smallest(schema: dict[str, Any]) -> Any:
     return {"string": "text", "boolean": False}.get(str(schema["type"]))
 
 
-def pictures_in(body: dict[str, Any]) -> list[RgbImage]:
+def pictures_in(body: dict[str, Any]) -> "list[RgbImage]":
     """The pictures of a request, in order, decoded from their data URLs."""
     pictures: list[RgbImage] = []
     for message in body["messages"]:
@@ -145,7 +147,10 @@ def pictures_in(body: dict[str, Any]) -> list[RgbImage]:
     return pictures
 
 
-def _decoded(text: str) -> RgbImage:
+def _decoded(text: str) -> "RgbImage":
+    import cv2
+    import numpy as np
+
     buffer = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
     image = cv2.imdecode(buffer, cv2.IMREAD_COLOR)
     if image is None:

@@ -15,14 +15,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 import orjson
 
-from engine.media.frames import Frame
-from engine.models.chat import CaptionReply, CaptionRequest, Json, SummaryReply, SummaryRequest
 from tests.fake_replies import Behavior, Fault, ReceivedRequest, completion, said
+
+if TYPE_CHECKING:
+    from engine.media.frames import Frame
+    from engine.models.chat import CaptionReply, CaptionRequest, Json, SummaryReply, SummaryRequest
 
 __all__ = [
     "Behavior",
@@ -35,14 +37,18 @@ __all__ = [
 
 
 class FakeOpenAiServer:
-    """An OpenAI-compatible server on a free local port; a context manager."""
+    """An OpenAI-compatible server on a local port, by default a free one; a context manager."""
 
-    def __init__(self, behavior: Behavior | None = None, *, keep_requests: int = 1000) -> None:
+    def __init__(
+        self, behavior: Behavior | None = None, *, keep_requests: int = 1000, port: int = 0
+    ) -> None:
         self.behavior = behavior or Behavior()
         self.requests: deque[ReceivedRequest] = deque(maxlen=keep_requests)
         self.num_completions = 0
         """Chat completions received, probes apart."""
         self.num_probes = 0
+        self.num_answered = 0
+        """With a good reply, whoever asked."""
         self.most_in_flight = 0
         self.errors: list[BaseException] = []
         """What went wrong in the server itself."""
@@ -51,7 +57,7 @@ class FakeOpenAiServer:
         self._in_flight = 0
         self._batch = _Batch()
         self._http: ThreadingHTTPServer | None = None
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:
@@ -112,6 +118,21 @@ class FakeOpenAiServer:
         if not request.is_probe:
             self._batch.wait_turn(behavior.reverse_batch)
         return fault
+
+    def metrics(self) -> str:
+        """Its counters, as vLLM's `/metrics` gives them; each reply counts as ten tokens."""
+        label = f'engine="0",model_name="{self.behavior.models[0]}"'
+        with self.lock:
+            return (
+                f"# TYPE vllm:num_requests_running gauge\n"
+                f"vllm:num_requests_running{{{label}}} {float(self._in_flight)}\n"
+                f"vllm:num_requests_waiting{{{label}}} 0.0\n"
+                f"vllm:prompt_tokens_total{{{label}}} {10.0 * self.num_answered}\n"
+                f"vllm:generation_tokens_total{{{label}}} {10.0 * self.num_answered}\n"
+                f'vllm:request_success_total{{{label},finished_reason="stop"}} '
+                f"{float(self.num_answered)}\n"
+                f'vllm:request_success_total{{{label},finished_reason="abort"}} 0.0\n'
+            )
 
     def dismiss(self) -> None:
         """A request is over."""
@@ -176,7 +197,8 @@ def _quiet_server(fake: FakeOpenAiServer, port: int) -> ThreadingHTTPServer:
         def handle_error(self, *_args: object) -> None:
             # Mostly a test's own hook; `__exit__` raises it, else it looks like a dropped line.
             error = sys.exc_info()[1]
-            if error is not None:
+            # The client may go away between two requests as well as within one.
+            if error is not None and not isinstance(error, ConnectionError):
                 fake.errors.append(error)
 
     return Server(("127.0.0.1", port), Handler)
@@ -184,6 +206,9 @@ def _quiet_server(fake: FakeOpenAiServer, port: int) -> ThreadingHTTPServer:
 
 def _answer_get(http: BaseHTTPRequestHandler, fake: FakeOpenAiServer) -> None:
     if not _is_let_in(http, fake):
+        return
+    if http.path == "/metrics":
+        _send_bytes(http, 200, fake.metrics().encode(), {"Content-Type": "text/plain"})
         return
     if http.path != "/v1/models":
         _send(http, 404, {"detail": "Not Found"})
@@ -203,7 +228,11 @@ def _answer_post(http: BaseHTTPRequestHandler, fake: FakeOpenAiServer) -> None:
         _reset(http.connection)
         http.close_connection = True
         return
-    body = orjson.loads(http.rfile.read(int(headers["content-length"])))
+    num_bytes = int(headers["content-length"])
+    content = http.rfile.read(num_bytes)
+    if len(content) < num_bytes:
+        raise ConnectionError("the client broke off while it was sending")
+    body = orjson.loads(content)
     if not _is_let_in(http, fake):
         return
     request = ReceivedRequest(item_id, body, headers, time.monotonic())
@@ -236,6 +265,8 @@ def _answer_completion(
         if fault and kind == "wrong_id":
             tag = f"vau:{fault.text}:00000000"
         reply = completion(body, tag, said(fake.behavior, request, fault), fault)
+        with fake.lock:
+            fake.num_answered += 1
         _write_reply(http, reply, kind)
 
 
@@ -271,13 +302,18 @@ def _is_let_in(http: BaseHTTPRequestHandler, fake: FakeOpenAiServer) -> bool:
 def _send(
     http: BaseHTTPRequestHandler,
     status: int,
-    body: dict[str, Json],
+    body: "dict[str, Json]",
     extra: Mapping[str, str] | None = None,
 ) -> None:
-    payload = orjson.dumps(body)
+    _send_bytes(http, status, orjson.dumps(body), extra or {})
+
+
+def _send_bytes(
+    http: BaseHTTPRequestHandler, status: int, payload: bytes, headers: Mapping[str, str]
+) -> None:
     http.send_response(status)
     http.send_header("Content-Length", str(len(payload)))
-    for name, value in (extra or {}).items():
+    for name, value in headers.items():
         http.send_header(name, value)
     http.end_headers()
     http.wfile.write(payload)
@@ -297,21 +333,23 @@ def _reset(connection: socket.socket) -> None:
 class ScriptedCaptioner:
     """A captioner that says what `reply` makes of the request; `prepare` keeps the frames."""
 
-    reply: Callable[[CaptionRequest], str | CaptionReply]
+    reply: "Callable[[CaptionRequest], str | CaptionReply]"
     name: str = "openai/scripted"
     num_frames: int = 4
     max_side_px: int = 320
     concurrency: int = 4
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: "Mapping[str, Json]" = field(default_factory=dict)
     """Goes into the fingerprint."""
 
-    def fingerprint_parts(self) -> Mapping[str, Json]:
+    def fingerprint_parts(self) -> "Mapping[str, Json]":
         return {"model": self.name, "num_frames": self.num_frames, **self.settings}
 
-    def prepare(self, frames: tuple[Frame, ...]) -> object:
+    def prepare(self, frames: "tuple[Frame, ...]") -> object:
         return frames
 
-    def caption(self, request: CaptionRequest) -> CaptionReply:
+    def caption(self, request: "CaptionRequest") -> "CaptionReply":
+        from engine.models.chat import CaptionReply
+
         said = self.reply(request)
         return CaptionReply(request.id, said, None) if isinstance(said, str) else said
 
@@ -320,14 +358,14 @@ class ScriptedCaptioner:
 class ScriptedSummarizer:
     """A summarizer that says what `reply` makes of the request."""
 
-    reply: Callable[[SummaryRequest], SummaryReply]
+    reply: "Callable[[SummaryRequest], SummaryReply]"
     name: str = "openai/scripted"
     concurrency: int = 4
-    settings: Mapping[str, Json] = field(default_factory=dict)
+    settings: "Mapping[str, Json]" = field(default_factory=dict)
     """Goes into the fingerprint."""
 
-    def fingerprint_parts(self) -> Mapping[str, Json]:
+    def fingerprint_parts(self) -> "Mapping[str, Json]":
         return {"model": self.name, **self.settings}
 
-    def summarize(self, request: SummaryRequest) -> SummaryReply:
+    def summarize(self, request: "SummaryRequest") -> "SummaryReply":
         return self.reply(request)

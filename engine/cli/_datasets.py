@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.cli._output import remark
 
 if TYPE_CHECKING:
+    from engine.config import ModelSection
     from engine.dataset import Dataset
     from engine.executors.local import LocalExecutor
 
@@ -27,6 +28,7 @@ def local_executor(dataset: "Dataset", *, workers: int | None) -> "LocalExecutor
     return LocalExecutor(
         workers=workers or dataset.config.run.workers or os.cpu_count() or 1,
         memory_bytes=int(dataset.config.media.memory_gib * 2**30),
+        in_flight_bytes=int(dataset.config.run.in_flight_gib * 2**30),
     )
 
 
@@ -40,23 +42,24 @@ def with_model(
     """The dataset as if dataset.toml named this model."""
     from engine.errors import UsageError
 
-    changes: dict[str, object] = {}
-    if model is not None:
-        changes["model"] = model
+    section: ModelSection = getattr(dataset.config, section_name)
+    changed = section if model is None else section.with_model(model)
     if endpoints:
-        changes["endpoints"] = tuple(endpoints)
-        if (model or getattr(dataset.config, section_name).model) == "baseline":
+        changed = changed.model_copy(update={"endpoints": tuple(endpoints)})
+        if changed.model == "baseline":
             raise UsageError(
                 "the baseline needs no endpoint; name the model that it serves with --model"
             )
-    if not changes:
-        return dataset
-    section = getattr(dataset.config, section_name)
-    changed = section.model_copy(update=changes)
     if changed.model != section.model:
+        line = f'preset = "{changed.preset}"' if changed.preset else f'model = "{changed.model}"'
         remark(
-            f"note: model {changed.model!r} is for this run only; set it in [{section_name}] of "
-            "dataset.toml, or the next run without --model makes everything again"
+            f"note: model {changed.model!r} is for this run only; set {line} in [{section_name}] "
+            "of dataset.toml, or the next run without --model makes everything again"
         )
-    config = dataset.config.model_copy(update={section_name: changed})
+    return with_section(dataset, changed)
+
+
+def with_section(dataset: "Dataset", section: "ModelSection") -> "Dataset":
+    """The dataset as if dataset.toml had this section."""
+    config = dataset.config.model_copy(update={section.stage: section})
     return replace(dataset, config=config)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.cli._datasets import local_executor
+from engine.cli._cluster import executor_for
 from engine.cli._output import remark
 
 if TYPE_CHECKING:
@@ -14,9 +14,14 @@ _MOST_FAILURES_SHOWN = 20
 
 
 def do_export(
-    dataset: "Dataset", options: "ExportOptions", *, workers: int | None, is_quiet: bool
+    dataset: "Dataset",
+    options: "ExportOptions",
+    *,
+    workers: int | None,
+    ray: str | None = None,
+    is_quiet: bool,
 ) -> "ExportReport":
-    """Export with progress; processes are started only for media."""
+    """Export with progress; processes are started, and a cluster is used, only for media."""
     from engine.index import Index
     from engine.intake import split_warnings
     from engine.progress import Progress
@@ -28,7 +33,12 @@ def do_export(
     for warning in split_warnings(index):
         remark(f"warning: {warning}")
     with (
-        local_executor(dataset, workers=workers) as executor,
+        executor_for(
+            dataset,
+            workers=workers,
+            ray=ray if options.with_media else None,
+            writes_files=True,
+        ) as executor,
         Progress("export", num_videos, is_quiet=is_quiet) as progress,
     ):
         return export(

@@ -30,7 +30,8 @@ Workers = Annotated[
         min=1,
         metavar="N",
         show_default=False,
-        help="Decoding processes. Default: [run] workers, else one per core.",
+        help="Decoding processes; with --ray, of each node. Default: [run] workers, else one per "
+        "core.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
@@ -56,8 +57,8 @@ Model = Annotated[
         "--model",
         metavar="NAME",
         show_default=False,
-        help="Instead of the model in dataset.toml, for this run only; `baseline`, or the name "
-        "under which the endpoint serves it.",
+        help="Instead of the model in dataset.toml, for this run only; `baseline`, a preset of "
+        "manifests/models.toml, or the name under which the endpoint serves it.",
     ),
 ]
 Endpoints = Annotated[
@@ -68,6 +69,49 @@ Endpoints = Annotated[
         show_default=False,
         help="Instead of the endpoints in dataset.toml, such as http://localhost:8000/v1; "
         "may be given several times.",
+    ),
+]
+NumGpus = Annotated[
+    int | None,
+    typer.Option(
+        "--gpus",
+        min=1,
+        metavar="N",
+        show_default=False,
+        help="Start vLLM on N GPUs of this machine for the model, and stop it at the end; "
+        "--dry-run shows how.",
+    ),
+]
+GpuMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--gpu-memory",
+        min=1,
+        metavar="GIB",
+        show_default=False,
+        help="Memory of each of these GPUs. Default: read from this machine.",
+    ),
+]
+AuditHint = Annotated[
+    float | None,
+    typer.Option(
+        "--audit-hint",
+        min=0,
+        max=1,
+        metavar="SHARE",
+        show_default=False,
+        help="Write nothing but an audit: ask about this share of each category's items with the "
+        "label told and without, and report what is claimed only because it is told.",
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        show_default=False,
+        help="Read videos and call models on a Ray cluster instead of here: auto, HOST:PORT or "
+        "ray://HOST:PORT.",
     ),
 ]
 AllowBaseline = Annotated[

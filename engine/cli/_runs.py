@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.cli._exports import do_export, export_lines, export_row
+from engine.cli._serving import plan_serving
 from engine.cli._stages import StageFlags, do_steps, reporting, show_plans
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ def run_all(dataset: "Dataset", flags: RunFlags) -> None:
     from engine.flow import FLOW
     from engine.release import ExportOptions
 
+    names = [step.name for step in FLOW]
+    serving = plan_serving(dataset, names, flags.stages.gpus, is_dry_run=flags.stages.is_dry_run)
     if flags.stages.is_dry_run:
-        show_plans(dataset, FLOW, flags.stages)
+        show_plans(dataset, FLOW, flags.stages, serving)
         return
     with reporting(dataset, flags.stages) as reports:
-        for label, report in do_steps(dataset, FLOW, flags.stages):
+        for label, report in do_steps(dataset, FLOW, flags.stages, serving):
             reports.add(label, report)
             if label == "ingest" and (report.num_done or report.num_rejected or report.num_retired):
                 reports.add_intake(dataset)

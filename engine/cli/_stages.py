@@ -1,18 +1,28 @@
 """Runs the steps of the flow that a command names, and says what was done."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from engine.cli._datasets import local_executor
+from engine.cli._cluster import executor_for, refuse_gpus_with_ray
 from engine.cli._output import counted, print_json
+from engine.cli._serving import (
+    NO_PLANS,
+    GpuFlags,
+    at_servers,
+    plan_serving,
+    serving_lines,
+    serving_rows,
+)
 
 if TYPE_CHECKING:
     from engine.dataset import Dataset
     from engine.errors import TooManyRejectsError
     from engine.flow import Step
     from engine.runner import StageReport
+    from engine.serving.plan import ServePlan
     from engine.status import Plan
 
 _MOST_ITEMS_SHOWN = 20
@@ -29,6 +39,12 @@ class StageFlags:
     is_dry_run: bool = False
     is_json: bool = False
     is_quiet: bool = False
+    gpus: GpuFlags = field(default_factory=GpuFlags)
+    ray: str | None = None
+    """Address of a cluster; None: this machine."""
+
+    def __post_init__(self) -> None:
+        refuse_gpus_with_ray(num_gpus=self.gpus.num_gpus, ray=self.ray)
 
 
 def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> None:
@@ -36,11 +52,12 @@ def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> N
     from engine.flow import FLOW
 
     steps = [step for step in FLOW if step.name in names]
+    serving = plan_serving(dataset, names, flags.gpus, is_dry_run=flags.is_dry_run)
     if flags.is_dry_run:
-        show_plans(dataset, steps, flags)
+        show_plans(dataset, steps, flags, serving)
         return
     with reporting(dataset, flags) as reports:
-        for label, report in do_steps(dataset, steps, flags):
+        for label, report in do_steps(dataset, steps, flags, serving):
             reports.add(label, report)
             if label == "ingest":
                 reports.add_intake(dataset)
@@ -106,18 +123,27 @@ def reporting(dataset: "Dataset", flags: StageFlags) -> Iterator[Reports]:
 
 
 def do_steps(
-    dataset: "Dataset", steps: Sequence["Step"], flags: StageFlags
+    dataset: "Dataset",
+    steps: Sequence["Step"],
+    flags: StageFlags,
+    serving: Mapping[str, "ServePlan"] = NO_PLANS,
 ) -> Iterator[tuple[str, "StageReport"]]:
-    """Run steps in order; each report under its step's label as soon as it is there."""
+    """Run steps in order; each report under its step's label as soon as it is there.
+
+    Servers of a stage run while its steps do, and only if there is something to do for them.
+    """
     from engine.flow import run_step
     from engine.runner import RunOptions
 
     options = RunOptions(
         limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )
-    with local_executor(dataset, workers=flags.workers) as executor:
-        for step in steps:
-            yield step.label, run_step(dataset, step, executor=executor, options=options)
+    with executor_for(dataset, workers=flags.workers, ray=flags.ray) as executor:
+        for name, group in groupby(steps, key=lambda step: step.name):
+            same_stage = list(group)
+            with at_servers(dataset, same_stage, serving.get(name), options) as served:
+                for step in same_stage:
+                    yield step.label, run_step(served, step, executor=executor, options=options)
 
 
 def as_row(label: str, report: "StageReport") -> dict[str, Any]:
@@ -144,7 +170,12 @@ def report_line(label: str, report: "StageReport") -> str:
     return f"{label}: {', '.join(parts)}; {report.seconds:.1f} s"
 
 
-def show_plans(dataset: "Dataset", steps: Sequence["Step"], flags: StageFlags) -> None:
+def show_plans(
+    dataset: "Dataset",
+    steps: Sequence["Step"],
+    flags: StageFlags,
+    serving: Mapping[str, "ServePlan"] = NO_PLANS,
+) -> None:
     """What a run would do, item by item, without doing it."""
     from engine.status import plan_step
 
@@ -153,11 +184,14 @@ def show_plans(dataset: "Dataset", steps: Sequence["Step"], flags: StageFlags) -
         for step in steps
     ]
     if flags.is_json:
-        print_json({"plans": [_plan_row(plan) for plan in plans]})
+        rows: dict[str, Any] = {"plans": [_plan_row(plan) for plan in plans]}
+        print_json(rows | ({"serving": serving_rows(serving)} if serving else {}))
         return
     for plan in plans:
         for line in plan_lines(plan):
             print(line)
+    for line in serving_lines(dataset, serving):
+        print(line)
 
 
 def plan_lines(plan: "Plan") -> Iterator[str]:

@@ -13,6 +13,7 @@ FORMATS = "hivau-raw|hivau-single|hivau-multi|llava"
 
 
 def export(
+    context: typer.Context,
     format_: Annotated[
         list[str] | None,
         typer.Option(
@@ -39,10 +40,13 @@ def export(
     ] = False,
     dataset: opt.DatasetDir = None,
     workers: opt.Workers = None,
+    ray: opt.Ray = None,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
 ) -> None:
     """Write a release for trainers, with a dataset card."""
+    if context.invoked_subcommand is not None:
+        return
     from engine.cli._datasets import open_dataset
     from engine.cli._exports import do_export, export_lines, export_row, unsettled_items
     from engine.cli._output import print_json
@@ -62,7 +66,7 @@ def export(
         with_media=media,
         unsettled=unsettled_items(opened),
     )
-    report = do_export(opened, options, workers=workers, is_quiet=quiet)
+    report = do_export(opened, options, workers=workers, ray=ray, is_quiet=quiet)
     if as_json:
         print_json(export_row(report))
     else:

@@ -13,8 +13,12 @@ def init(
         Path, typer.Argument(metavar="DIR", show_default=False, help="The folder to make.")
     ],
     videos: Annotated[
-        Path,
-        typer.Option(metavar="PATH", show_default=False, help="The folder of the video files."),
+        str,
+        typer.Option(
+            metavar="PATH",
+            show_default=False,
+            help="The folder of the video files, or a URL such as s3://bucket/prefix.",
+        ),
     ],
     source: Annotated[
         Literal["folder", "ucf-crime", "xd-violence"],
@@ -49,9 +53,11 @@ def init(
 
     from engine.cli._intake import category_lines, warn
     from engine.cli._output import counted
+    from engine.media.remote import videos_folder
     from engine.setup import Footage, init_dataset
 
-    footage = Footage(videos, source, labels, lists, split)
+    folder = videos_folder(videos, base_dir=Path.cwd(), cache_gib=0)
+    footage = Footage(folder, source, labels, lists, split)
     made = init_dataset(directory, footage, name=name)
     print(f"{made.dir_path / 'dataset.toml'}: {made.num_videos} videos ({counted(made.labels)})")
     origins = ", ".join(f"{origin} {count}" for origin, count in made.origins.items())

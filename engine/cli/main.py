@@ -9,12 +9,19 @@ from typing import Annotated
 import typer
 
 from engine.cli import (
+    agreement,
+    annotate,
+    annotators,
+    assign,
+    bench,
+    blind,
     build_instructions,
     caption,
     clip,
     demo,
     doctor,
     export,
+    export_clicks,
     import_clicks,
     import_events,
     import_hivau,
@@ -55,6 +62,14 @@ COMMANDS = (
     Command("import uca", import_uca.import_uca, import_uca.EXAMPLE),
     Command("import hivau", import_hivau.import_hivau, import_hivau.EXAMPLE),
     Command("score", score.score, score.EXAMPLE),
+    Command("annotate", annotate.annotate, annotate.EXAMPLE),
+    Command("annotators add", annotators.add, annotators.ADD_EXAMPLE),
+    Command("annotators list", annotators.list_names, annotators.LIST_EXAMPLE),
+    Command("annotators remove", annotators.remove, annotators.REMOVE_EXAMPLE),
+    Command("assign", assign.assign, assign.EXAMPLE),
+    Command("agreement", agreement.agreement, agreement.EXAMPLE),
+    Command("blind add", blind.add, blind.ADD_EXAMPLE),
+    Command("blind report", blind.report, blind.REPORT_EXAMPLE),
     Command("propose", propose.propose, propose.EXAMPLE),
     Command("clip", clip.clip, clip.EXAMPLE),
     Command("caption", caption.caption, caption.EXAMPLE),
@@ -63,6 +78,7 @@ COMMANDS = (
         "build-instructions", build_instructions.build_instructions, build_instructions.EXAMPLE
     ),
     Command("export", export.export, export.EXAMPLE),
+    Command("export clicks", export_clicks.export_clicks, export_clicks.EXAMPLE),
     Command("run", run.run, run.EXAMPLE),
     Command("status", status.status, status.EXAMPLE),
     Command("show", show.show, show.EXAMPLE),
@@ -73,12 +89,17 @@ COMMANDS = (
     Command("prompts list", prompts.list_prompts, prompts.LIST_EXAMPLE),
     Command("prompts show", prompts.show_prompt, prompts.SHOW_EXAMPLE),
     Command("doctor", doctor.doctor, doctor.EXAMPLE),
+    Command("bench serve", bench.serve, bench.EXAMPLE),
     Command("demo", demo.demo, demo.EXAMPLE),
 )
 _GROUPS = {
+    "annotators": "Who may sign in to the pages.",
+    "bench": "Measure how fast things are.",
+    "blind": "Have people compare models' answers.",
     "import": "Bring in other people's annotations.",
     "prompts": "See what is said to models.",
 }
+_COMMANDS_WITH_OTHERS = frozenset({"export"})
 
 
 def build_app() -> typer.Typer:
@@ -88,12 +109,25 @@ def build_app() -> typer.Typer:
     groups: dict[str, typer.Typer] = {}
     for command in COMMANDS:
         group_name, _, name = command.name.rpartition(" ")
+        if name in _COMMANDS_WITH_OTHERS:
+            groups[name] = _group_that_acts(command)
+            app.add_typer(groups[name], name=name)
+            continue
         if group_name and group_name not in groups:
             groups[group_name] = _group(_GROUPS[group_name])
             app.add_typer(groups[group_name], name=group_name)
         parent = groups[group_name] if group_name else app
         parent.command(name, epilog=f"Example: {command.example}")(command.function)
     return app
+
+
+def _group_that_acts(command: Command) -> typer.Typer:
+    """A command that has others below it: it does its own work where none of them is named."""
+    group = _group(command.function.__doc__ or "")
+    group.info.no_args_is_help = False
+    epilog = f"Example: {command.example}"
+    group.callback(epilog=epilog, invoke_without_command=True)(command.function)
+    return group
 
 
 def _group(text: str) -> typer.Typer:

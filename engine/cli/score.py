@@ -10,6 +10,7 @@ def score(
     dry_run: opt.DryRun = False,
     limit: opt.Limit = None,
     workers: opt.Workers = None,
+    ray: opt.Ray = None,
     retry_rejects: opt.RetryRejects = False,
     max_reject_rate: opt.MaxRejectRate = None,
     as_json: opt.AsJson = False,
@@ -20,6 +21,9 @@ def score(
     from engine.cli._stages import StageFlags, run_stages
 
     flags = StageFlags(
-        limit, workers, retry_rejects, max_reject_rate, dry_run, is_json=as_json, is_quiet=quiet
+        *(limit, workers, retry_rejects, max_reject_rate, dry_run),
+        is_json=as_json,
+        is_quiet=quiet,
+        ray=ray,
     )
     run_stages(open_dataset(dataset), ("score",), flags)

@@ -8,7 +8,8 @@ TITLES = {
     "split": "by split",
     "category": "by category",
     "questions": "questions",
-    "usage": "captions and summaries, and what they cost",
+    "usage": "captions and summaries, and what they took",
+    "serving": "servers started with --gpus, and what they cost",
 }
 
 

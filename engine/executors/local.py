@@ -1,17 +1,20 @@
 """Runs items on this machine: decoding in processes that can be killed, model calls in threads.
 
-Decoding runs ahead of the model calls, by a bounded number of items. A file that hangs or kills
-its process costs its own items and nobody else's: a chunk that fails is tried again one by one.
+Decoding runs ahead of the model calls, within a number of bytes that counts what waits and what
+was sent and is not answered. A file that hangs or kills its process costs its own items and nobody
+else's: a chunk that fails is tried again one by one.
 """
 
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, TimeoutError, wait
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +23,15 @@ from pebble import ProcessExpired, ProcessPool
 from engine.errors import ItemError, MediaError, ServiceError, VauDataError
 from engine.executors import worker
 from engine.runner import Outcome, attempt, internal_fault
-from engine.stage import Item, MediaStage, Pending, Stage
+from engine.stage import Item, MediaStage, Pending, Stage, loaded_bytes
 
 CHUNK_ITEMS = 16
 """Clips of one video decoded together; bounds what one worker holds and sends at once."""
+IN_FLIGHT_BYTES = 2 << 30
+"""Of what was loaded and has no outcome yet; measured in `engine/serving/README.md`."""
+_SPARE_SHARE = 8
+"""Beside so many items under way one more waits for a thread: whoever has its reply need not wait
+for the next item until what is done is on the disk."""
 _MOST_LOSSES = 3
 """So often in a row may all processes be lost, with nothing read in between."""
 _SECONDS_BETWEEN_LOOKS = 5.0
@@ -40,6 +48,11 @@ class LocalExecutor:
 
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     memory_bytes: int = 4 << 30
+    """Address space of one process."""
+    in_flight_bytes: int = IN_FLIGHT_BYTES
+    """What was loaded and has no outcome yet may take so much."""
+    most_requests: int | None = None
+    """`process` calls at once, where that is less than the stage allows: this machine's share."""
     _processes: "_Processes" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,12 +69,20 @@ class LocalExecutor:
     ) -> None:
         self._processes.stop()
 
-    def run(self, stage: Stage[Any], items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
-        """Outcomes in order of completion. Raises `ServiceError` as soon as an item does."""
+    def run(
+        self, stage: Stage[Any], items: Iterable[Pending[Any]]
+    ) -> Generator[Outcome, None, None]:
+        """Outcomes in order of completion. Raises `ServiceError` as soon as an item does.
+
+        Closing the generator lets go of what is under way.
+        """
+        room = _Room(self.in_flight_bytes)
+        concurrency = min(stage.concurrency, self.most_requests or stage.concurrency)
+        flow = partial(_Flow, stage, concurrency, room)
         if isinstance(stage, MediaStage):
-            return _Flow(stage, stage, self._processes, self.workers + 1).outcomes(items)
+            return flow(stage, self._processes, self.workers + 1).outcomes(items)
         if stage.concurrency > 1:
-            return _Flow(stage, None, None, 1).outcomes(items)
+            return flow(None, None, 1).outcomes(items)
         return (attempt(stage, pending.ready()) for pending in items)
 
 
@@ -130,10 +151,41 @@ class _Processes:
 
 
 @dataclass
+class _Room:
+    """How many bytes are held, from an item's loading to its outcome.
+
+    How large items will be is not known before: each that is being loaded counts as much as the
+    largest so far. So the bound can be passed only while items grow, and by items larger than it.
+    """
+
+    most_bytes: int
+    _held_bytes: int = 0
+    _largest_bytes: int = 0
+
+    def has_room_for(self, num_loading: int) -> bool:
+        """Whether so many items may be under way in the processes; always where it is empty."""
+        expected_bytes = num_loading * self._largest_bytes
+        return not self._held_bytes or self._held_bytes + expected_bytes <= self.most_bytes
+
+    def take(self, item: Item[Any]) -> None:
+        """An item was loaded."""
+        num_bytes = loaded_bytes(item)
+        self._held_bytes += num_bytes
+        self._largest_bytes = max(self._largest_bytes, num_bytes)
+
+    def leave(self, item: Item[Any]) -> None:
+        """There is an outcome for it."""
+        self._held_bytes -= loaded_bytes(item)
+
+
+@dataclass
 class _Flow:
     """One stage's items on their way: chunks -> loading -> loaded -> asking -> outcomes."""
 
     stage: Stage[Any]
+    concurrency: int
+    """`process` calls at once; 1: they compute, so here."""
+    room: _Room
     media_stage: MediaStage | None
     processes: _Processes | None
     most_loading: int
@@ -142,21 +194,25 @@ class _Flow:
     """Chunks to try again, one item each."""
     _loading: dict[Future[list[Loaded]], list[Item[Any]]] = field(default_factory=dict)
     _loaded: deque[Item[Any]] = field(default_factory=deque)
-    _asking: set[Future[Outcome]] = field(default_factory=set)
+    _asking: dict[Future[Outcome], Item[Any]] = field(default_factory=dict)
+    _done: "SimpleQueue[Future[Any]]" = field(default_factory=SimpleQueue)
+    """What ended, of both kinds: looking through hundreds for each reply would take longer."""
 
-    def outcomes(self, items: Iterable[Pending[Any]]) -> Iterator[Outcome]:
+    def outcomes(self, items: Iterable[Pending[Any]]) -> Generator[Outcome, None, None]:
         source = _chunked(items, CHUNK_ITEMS if self.media_stage else 1)
-        threads = ThreadPoolExecutor(max_workers=max(1, self.stage.concurrency))
+        threads = ThreadPoolExecutor(max_workers=max(1, self.concurrency))
         try:
             while self._fill(source, threads) or self._loaded or self._loading or self._asking:
                 yield from self._compute_here()
                 yield from self._collect()
         except VauDataError:
+            self._take_back_what_waits()
             wait(self._asking, timeout=_SECONDS_FOR_LAST_REPLIES)
-            yield from self._replies_that_are_in()
+            yield from self._replies_in(list(self._asking))
             raise
         except KeyboardInterrupt:
-            yield from self._replies_that_are_in()
+            self._take_back_what_waits()
+            yield from self._replies_in(list(self._asking))
             raise
         finally:
             for loading in self._loading:
@@ -172,15 +228,20 @@ class _Flow:
                 self._loaded.extend(chunk)
             else:
                 self._load(self.media_stage, chunk)
-        if self.stage.concurrency > 1:
-            while self._loaded and len(self._asking) < self.stage.concurrency:
-                self._asking.add(threads.submit(attempt, self.stage, self._loaded.popleft()))
+        if self.concurrency > 1:
+            most_asking = self.concurrency + max(1, self.concurrency // _SPARE_SHARE)
+            while self._loaded and len(self._asking) < most_asking:
+                self._ask(self._loaded.popleft(), threads)
         return has_started
 
     def _may_load(self) -> bool:
-        ahead = len(self._loaded) + sum(map(len, self._loading.values()))
-        most_ahead = 2 * self.stage.concurrency + self.most_loading * CHUNK_ITEMS
-        return len(self._loading) < self.most_loading and ahead <= most_ahead
+        num_loading = sum(map(len, self._loading.values()))
+        most_ahead = 2 * self.concurrency + self.most_loading * CHUNK_ITEMS
+        return (
+            len(self._loading) < self.most_loading
+            and len(self._loaded) + num_loading <= most_ahead
+            and self.room.has_room_for(num_loading + CHUNK_ITEMS)
+        )
 
     def _next_chunk(self, source: Iterator[list[Pending[Any]]]) -> list[Item[Any]]:
         if self._chunks:
@@ -189,33 +250,59 @@ class _Flow:
 
     def _load(self, media_stage: MediaStage, chunk: list[Item[Any]]) -> None:
         assert self.processes is not None
-        self._loading[self.processes.submit(media_stage, chunk)] = chunk
+        loading = self.processes.submit(media_stage, chunk)
+        self._loading[loading] = chunk
+        loading.add_done_callback(self._done.put)
+
+    def _ask(self, item: Item[Any], threads: ThreadPoolExecutor) -> None:
+        asked = threads.submit(attempt, self.stage, item)
+        self._asking[asked] = item
+        asked.add_done_callback(self._done.put)
 
     def _compute_here(self) -> Iterator[Outcome]:
-        while self.stage.concurrency == 1 and self._loaded:
-            yield attempt(self.stage, self._loaded.popleft())
+        while self.concurrency == 1 and self._loaded:
+            item = self._loaded.popleft()
+            yield attempt(self.stage, item)
+            self.room.leave(item)
 
     def _collect(self) -> Iterator[Outcome]:
+        """Wait until something has ended, and see to all that has."""
         if not (self._loading or self._asking):
             return
-        under_way: list[Future[Any]] = [*self._loading, *self._asking]
-        wait(under_way, timeout=_SECONDS_BETWEEN_LOOKS, return_when=FIRST_COMPLETED)
-        yield from self._replies_that_are_in()
-        for asked in [future for future in self._asking if future.done()]:
-            asked.result()  # raises: the others are out already
-        for loaded in [future for future in self._loading if future.done()]:
-            yield from self._after_loading(loaded, self._loading.pop(loaded))
+        done = self._whatever_is_done()
+        asked = [future for future in done if future in self._asking]
+        yield from self._replies_in(asked)
+        for failed in asked:
+            failed.result()  # raises if one did: the others are out already
+        for future in done:
+            if chunk := self._loading.pop(future, None):
+                yield from self._after_loading(future, chunk)
         if self.processes is not None and self.processes.are_lost:
             self._chunks.extend(self._loading.values())
             self._loading.clear()
             self.processes.start_anew()
 
-    def _replies_that_are_in(self) -> Iterator[Outcome]:
-        """Of all that is done, what did not stop the run."""
-        for asked in [future for future in self._asking if future.done()]:
-            if asked.exception() is None:
-                self._asking.remove(asked)
-                yield asked.result()
+    def _whatever_is_done(self) -> list[Future[Any]]:
+        done: list[Future[Any]] = []
+        try:
+            done.append(self._done.get(timeout=_SECONDS_BETWEEN_LOOKS))
+            while True:
+                done.append(self._done.get_nowait())
+        except Empty:
+            return done
+
+    def _replies_in(self, asked: Iterable[Future[Outcome]]) -> Iterator[Outcome]:
+        """Of these, what is done and did not stop the run."""
+        for future in asked:
+            if future.done() and future.exception() is None:
+                self.room.leave(self._asking.pop(future))
+                yield future.result()
+
+    def _take_back_what_waits(self) -> None:
+        """What has no thread yet must not be sent any more."""
+        for future in list(self._asking):
+            if future.cancel():
+                del self._asking[future]
 
     def _after_loading(
         self, future: "Future[list[Loaded]]", chunk: list[Item[Any]]
@@ -226,6 +313,7 @@ class _Flow:
             self.processes.note_success()
             for loaded in _one_for_each(chunk, future.result()):
                 if isinstance(loaded, Item):
+                    self.room.take(loaded)
                     self._loaded.append(loaded)
                 else:
                     yield Outcome(*loaded)

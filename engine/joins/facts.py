@@ -10,7 +10,7 @@ import orjson
 
 from engine.ids import event_id_of, parent_id
 from engine.index import Index, import_scope, natural_order
-from engine.ledger import IMPORT_LEDGER, highest_numbers
+from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER, highest_numbers
 from engine.store import parse_object, parse_record, read_lines
 from schemas import Caption, Click, Clip, Event, HumanCaption, Record, Summary, Video
 from schemas.base import Granularity
@@ -132,10 +132,15 @@ class Facts:
             by_event[clip.event_id].append(clip)
         return by_event
 
-    def _ever_given(self, record_type: type[AnyRecord], stage_name: str) -> Iterable[AnyRecord]:
+    def ids_given(self, ledger_name: str) -> set[str]:
+        """Every id that a line of this ledger ever listed."""
         given: set[str] = set()
-        for line in read_lines(self.index.dataset.ledger_path(stage_name)):
+        for line in read_lines(self.index.dataset.ledger_path(ledger_name)):
             given.update(orjson.loads(line)["records"])
+        return given
+
+    def _ever_given(self, record_type: type[AnyRecord], stage_name: str) -> Iterable[AnyRecord]:
+        given = self.ids_given(stage_name)
         path = self.index.dataset.record_path(record_type)
         newest: dict[str, AnyRecord] = {}
         for line in read_lines(path):
@@ -198,7 +203,7 @@ class Facts:
         key = f"{stage_name}{mark}"
         if key not in self._numbers:
             highest: dict[str, int] = {}
-            for name in (stage_name, IMPORT_LEDGER):
+            for name in {stage_name, IMPORT_LEDGER, ANNOTATE_LEDGER}:
                 path = self.index.dataset.ledger_path(name)
                 for parent, number in highest_numbers(path, mark=mark).items():
                     highest[parent] = max(number, highest.get(parent, -1))

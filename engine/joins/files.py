@@ -18,6 +18,7 @@ from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.index import Index
 from engine.joins.facts import Facts
+from engine.media.remote import VideoFile, VideosFolder, at_hand
 from engine.sources.folder import FileLabel, label_files
 from engine.stage import Pending, digest
 from engine.stages.ingest import IngestItem
@@ -37,8 +38,9 @@ _PUBLIC_SOURCES = ("ucf-crime", "xd-violence")
 def to_ingest(facts: Facts, census: Census) -> Iterator[Pending[IngestItem]]:
     """Every video file; a file counts as the same while its size, head and tail are."""
     dataset = facts.index.dataset
-    root, section = dataset.videos_dir_path, dataset.config.videos
-    paths = video_files(root)
+    root, section = dataset.videos_folder, dataset.config.videos
+    found = find_videos(root)
+    paths = list(found)
     _refuse_if_footage_is_gone(facts, paths)
     labels = label_files(
         paths,
@@ -48,24 +50,24 @@ def to_ingest(facts: Facts, census: Census) -> Iterator[Pending[IngestItem]]:
         lists_dir=_beside(dataset, section.lists),
     )
     earlier = _earlier_videos(facts.index)
-    for path, video_id in sorted(give_ids(paths, _known_ids(root, paths, earlier.media)).items()):
+    for path, video_id in sorted(give_ids(paths, _known_ids(found, earlier.media)).items()):
         stand_in = earlier.stand_ins.get(video_id)
         label, source = _completed(labels[path], stand_in, section)
-        size_bytes, sample = _sample(root / path)
+        size_bytes, sample = _sample(found[path])
         said: list[Any] = [str(path), label.is_anomalous, label.categories, label.split]
         input_sha256 = digest(orjson.dumps(said), sample, source.encode())
         if census.wants(video_id, input_sha256):
             _warn_of_two_splits(video_id, labels[path], stand_in)
-            build = partial(_ingest_item, root, path, label, (source, size_bytes))
+            build = partial(_ingest_item, found[path], path, label, (source, size_bytes))
             yield Pending(video_id, input_sha256.hex(), video_id, build)
 
 
 def _ingest_item(
-    root: Path, path: PurePosixPath, label: FileLabel, found: tuple[str, int]
+    file: VideoFile, path: PurePosixPath, label: FileLabel, found: tuple[str, int]
 ) -> IngestItem:
     source, size_bytes = found
     return IngestItem(
-        file_path=root / path,
+        file_path=file,
         relative_path=str(path),
         size_bytes=size_bytes,
         source=source,
@@ -124,22 +126,28 @@ def _earlier_videos(index: Index) -> _Earlier:
     return earlier
 
 
-def video_files(dir_path: Path) -> list[PurePosixPath]:
-    """Video files below a folder, relative to it, sorted; hidden ones are passed over."""
+def find_videos(folder: VideosFolder) -> dict[PurePosixPath, VideoFile]:
+    """Video files below a folder by their paths in it, sorted; hidden ones are passed over."""
+    found = _found_here(folder) if isinstance(folder, Path) else folder.listed()
+    return {
+        path: found[path]
+        for path in sorted(found)
+        if path.suffix.lower() in VIDEO_SUFFIXES
+        and not any(part.startswith(".") for part in path.parts)
+    }
+
+
+def _found_here(dir_path: Path) -> Mapping[PurePosixPath, VideoFile]:
     if not dir_path.is_dir():
         raise UsageError(
             f"there is no folder {dir_path}; mend [videos] path in dataset.toml, or mount the disk"
         )
-    found = (path.relative_to(dir_path) for path in dir_path.rglob("*") if _is_video(path))
-    return sorted(
-        PurePosixPath(path.as_posix())
+    found = (path for path in dir_path.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    return {
+        PurePosixPath(path.relative_to(dir_path).as_posix()): path
         for path in found
-        if not any(part.startswith(".") for part in path.parts)
-    )
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+        if path.is_file()
+    }
 
 
 def give_ids(
@@ -178,24 +186,25 @@ def _plain_names(path: PurePosixPath) -> Iterator[str]:
 
 
 def _known_ids(
-    root: Path, paths: list[PurePosixPath], media: Mapping[str, Media]
+    found: Mapping[PurePosixPath, VideoFile], media: Mapping[str, Media]
 ) -> dict[PurePosixPath, str]:
     """Path -> the id its file has, wherever it lay before: what hangs on the id stays with it.
 
     Only files as large as one that is gone are read, to compare them.
     """
     known = {PurePosixPath(file.path): video_id for video_id, file in media.items()}
-    new_paths, gone_paths = set(paths) - known.keys(), known.keys() - set(paths)
+    new_paths, gone_paths = found.keys() - known.keys(), known.keys() - found.keys()
     gone: dict[tuple[int, str], list[str]] = defaultdict(list)
     for path in sorted(gone_paths):
         file = media[known[path]]
         gone[file.size_bytes, file.sha256].append(known[path])
     sizes = {size_bytes for size_bytes, _ in gone}
     for path in sorted(new_paths):
-        size_bytes = (root / path).stat().st_size
+        video_file = found[path]
+        size_bytes = _size_bytes(video_file)
         if size_bytes not in sizes:
             continue
-        with (root / path).open("rb") as stream:
+        with at_hand(video_file) as local_path, local_path.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         if moved_ids := gone.get((size_bytes, sha256)):
             known[path] = moved_ids.pop(0)
@@ -213,9 +222,18 @@ def _beside(dataset: Dataset, name: str | None) -> Path | None:
     return path
 
 
-def _sample(path: Path) -> tuple[int, bytes]:
-    """Size in bytes, and a hash over the file's size, head and tail."""
-    with path.open("rb") as file:
+def _size_bytes(video_file: VideoFile) -> int:
+    return video_file.stat().st_size if isinstance(video_file, Path) else video_file.size_bytes
+
+
+def _sample(video_file: VideoFile) -> tuple[int, bytes]:
+    """Size in bytes, and a hash over the file's size, head and tail.
+
+    Of a remote file, what its store said of it: nothing is fetched to see it unchanged.
+    """
+    if not isinstance(video_file, Path):
+        return video_file.size_bytes, bytes.fromhex(video_file.identity)
+    with video_file.open("rb") as file:
         head = file.read(_SAMPLED_BYTES)
         size_bytes = file.seek(0, 2)
         file.seek(max(0, size_bytes - _SAMPLED_BYTES))
@@ -228,6 +246,6 @@ def _refuse_if_footage_is_gone(facts: Facts, paths: list[PurePosixPath]) -> None
     num_before = sum(video.media is not None for video in facts.videos.values())
     if num_before and not paths:
         raise UsageError(
-            f"no video files under {facts.index.dataset.videos_dir_path}, but the dataset has "
+            f"no video files under {facts.index.dataset.videos_folder}, but the dataset has "
             f"{num_before}; is the disk mounted? If the footage moved, set [videos] path"
         )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+import orjson
+
 from engine.census import Census
 from engine.ids import parent_id
 from engine.index import natural_order
@@ -28,7 +30,7 @@ def to_score(facts: Facts, census: Census) -> Iterator[Pending[ScoreItem]]:
 
 
 def _score_item(facts: Facts, video: Video) -> ScoreItem:
-    path = facts.index.dataset.video_path(video)
+    path = facts.index.dataset.video_file(video)
     return ScoreItem(video_path=path, duration_seconds=video.duration_seconds)
 
 
@@ -129,7 +131,9 @@ def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
     videos, events = index.lines(Video), index.lines(Event)
     taken = index.imported_ids(Caption) | set(index.discarded_ids(Caption))
     to_do: list[Pending[CaptionItem]] = []
+    is_told_label = index.dataset.config.caption.hint == "category"
     last_event_id, video_id, media = "", "", b""
+    label: tuple[bytes, ...] = ()
     is_live = False
     for clip_id, line in index.lines(Clip).items():
         event_id = parent_id(clip_id, mark="C")
@@ -137,6 +141,7 @@ def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
             last_event_id, video_id = event_id, parent_id(event_id, mark="_E")
             is_live = event_id in events and video_id in videos
             media = facts.media_digest(video_id) if is_live else b""
+            label = (_label_of(facts, event_id),) if is_live and is_told_label else ()
         if not is_live or clip_id in taken:
             continue
         human_id = None if _NO_HUMAN_CAPTION in line else _human_caption_id(facts, clip_id)
@@ -145,7 +150,7 @@ def to_caption(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:
             continue
         human = index.content(HumanCaption, human_id) if human_id else b""
         content = index.reviewed_content(Clip, clip_id, line)
-        input_sha256 = digest(content, media, human)
+        input_sha256 = digest(content, media, human, *(() if human_id else label))
         if census.wants(clip_id, input_sha256):
             build = partial(_caption_item, facts, clip_id)
             to_do.append(Pending(clip_id, input_sha256.hex(), video_id, build))
@@ -161,14 +166,22 @@ def _human_caption_id(facts: Facts, clip_id: str) -> str | None:
     return human_id if human_id in facts.index.lines(HumanCaption) else None
 
 
+def _label_of(facts: Facts, event_id: str) -> bytes:
+    fields = facts.index.fields(Event, event_id)
+    return orjson.dumps([fields["is_anomalous"], fields["categories"]])
+
+
 def _caption_item(facts: Facts, clip_id: str) -> CaptionItem:
     index = facts.index
     clip = index.get(Clip, clip_id)
+    event = index.get(Event, clip.event_id)
     video = facts.videos[clip.video_id]
     human_id = _human_caption_id(facts, clip_id)
     return CaptionItem(
         clip=clip,
         human_caption=index.get(HumanCaption, human_id) if human_id else None,
-        video_path=index.dataset.video_path(video) if video.media else None,
+        video_path=index.dataset.video_file(video) if video.media else None,
         video_duration_seconds=video.duration_seconds,
+        is_anomalous=event.is_anomalous,
+        categories=event.categories,
     )

@@ -30,6 +30,10 @@ class CaptionReply:
     id: str
     text: str
     usage: Usage | None
+    endpoint: str | None = None
+    """The URL that said it; None: no server did."""
+    is_named: bool = False
+    """Whether the server's answer repeated the request's id."""
 
 
 @dataclass(frozen=True)

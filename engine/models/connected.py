@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from engine.models.chat import Captioner, Summarizer
+from engine.progress import Vitals
 
 
 @runtime_checkable
@@ -17,6 +18,10 @@ class Connected(Protocol):
         """Let its connections go."""
         ...
 
+    def vitals(self) -> Vitals:
+        """How the servers are."""
+        ...
+
 
 def check_model(model: Captioner | Summarizer) -> None:
     """Before any work: is the endpoint up, does it serve the model, does it keep to schemas?"""
@@ -28,3 +33,8 @@ def close_model(model: Captioner | Summarizer) -> None:
     """Let connections go, where there are any."""
     if isinstance(model, Connected):
         model.close()
+
+
+def vitals_of(model: Captioner | Summarizer) -> Vitals | None:
+    """How its servers are; None where it has none."""
+    return model.vitals() if isinstance(model, Connected) else None

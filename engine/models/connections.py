@@ -2,10 +2,12 @@
 
 import ipaddress
 import socket
+import ssl
 import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,23 +20,29 @@ CONNECT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 3.0
 """Below the 5 s after which uvicorn closes idle connections, else requests run into the closing."""
 MAX_ANSWER_BYTES = 16 * 2**20
+_LIMITS = httpx.Limits(
+    max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE_SECONDS
+)
 
 
 class Connections:
-    """One HTTP client per URL, shared by many threads."""
+    """HTTP connections to a few URLs, shared by many threads.
 
-    def __init__(
-        self, urls: Sequence[str], *, headers: Mapping[str, str], most_idle_per_url: int
-    ) -> None:
-        self._clients = {
-            url: _http_client(url, headers=headers, most_idle=most_idle_per_url) for url in urls
-        }
+    Each lies in an httpx client of its own: one client for many looks at every connection it has
+    before each request, 2.1 ms of this process for 64 of them against 0.5 ms (2026-11-21).
+    """
+
+    def __init__(self, urls: Sequence[str], *, headers: Mapping[str, str]) -> None:
+        self._kinds = {url: _ClientKind.of(url, headers) for url in urls}
+        self._idle: dict[str, list[httpx.Client]] = {url: [] for url in urls}
+        """The last that was used is used first, so that those too many grow cold."""
+        self._clients: list[httpx.Client] = []
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._num_under_way = 0
         self._is_closed = False
         # Whoever forgets to close must not leave sockets behind.
-        self._close_clients = weakref.finalize(self, _close_all, tuple(self._clients.values()))
+        self._close_clients = weakref.finalize(self, _close_all, self._clients)
 
     def exchange(
         self, url: str, path: str, content: bytes | None, *, timeout_seconds: float, tag: str = ""
@@ -43,11 +51,21 @@ class Connections:
 
         Raises `httpx.RequestError`, and `ServiceError` once it is closed.
         """
-        self._enter()
+        client = self._enter(url)
         try:
-            return self._exchange(url, path, content, seconds=timeout_seconds, tag=tag)
+            request = client.build_request(
+                "GET" if content is None else "POST",
+                url + path,
+                content=content,
+                headers={"X-Request-Id": tag} if tag else {},
+                timeout=httpx.Timeout(
+                    timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)
+                ),
+                extensions={"trace": self._note_socket},
+            )
+            return _exchange(client, request, url=url, seconds=timeout_seconds)
         finally:
-            self._leave()
+            self._leave(url, client)
 
     def close(self) -> None:
         """Break off what is under way; nothing can be sent any more.
@@ -63,37 +81,24 @@ class Connections:
         if is_idle:
             self._close_clients()
 
-    def _enter(self) -> None:
+    def _enter(self, url: str) -> httpx.Client:
         with self._lock:
             if self._is_closed:
                 raise ServiceError("the connections were closed while items were under way")
+            if not self._idle[url]:
+                client = self._kinds[url].make()
+                self._clients.append(client)
+                self._idle[url].append(client)
             self._num_under_way += 1
+            return self._idle[url].pop()
 
-    def _leave(self) -> None:
+    def _leave(self, url: str, client: httpx.Client) -> None:
         with self._lock:
+            self._idle[url].append(client)
             self._num_under_way -= 1
             is_last = self._is_closed and not self._num_under_way
         if is_last:
             self._close_clients()
-
-    def _exchange(
-        self, url: str, path: str, content: bytes | None, *, seconds: float, tag: str
-    ) -> Answer:
-        deadline = time.monotonic() + seconds
-        request = self._clients[url].build_request(
-            "GET" if content is None else "POST",
-            url + path,
-            content=content,
-            headers={"X-Request-Id": tag} if tag else {},
-            timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds)),
-            extensions={"trace": self._note_socket},
-        )
-        response = self._clients[url].send(request, stream=True)
-        try:
-            body = _read_body(response, deadline)
-        finally:
-            response.close()
-        return Answer(url, response.status_code, body, dict(response.headers))
 
     def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
         """Called by httpx at each step; a socket that opens, or changes for TLS, is noted."""
@@ -119,19 +124,41 @@ def _close_all(clients: Iterable[httpx.Client]) -> None:
         client.close()
 
 
-def _http_client(url: str, *, headers: Mapping[str, str], most_idle: int) -> httpx.Client:
-    limits = httpx.Limits(
-        max_connections=None,
-        max_keepalive_connections=most_idle,
-        keepalive_expiry=KEEPALIVE_SECONDS,
-    )
-    # A proxy from the environment is for the world outside, not for a server on this machine;
-    # without TLS there, loading the certificates would be time lost.
-    is_local = _is_loopback(url)
-    needs_tls = url.startswith("https") or not is_local
-    return httpx.Client(
-        headers=dict(headers), limits=limits, trust_env=not is_local, verify=needs_tls
-    )
+@dataclass(frozen=True)
+class _ClientKind:
+    """How clients for one URL are made."""
+
+    headers: Mapping[str, str]
+    is_local: bool
+    """A proxy from the environment is for the world outside, not for a server on this machine."""
+    encryption: ssl.SSLContext
+    """Made once, since loading certificates takes 20 ms; without them where none is checked."""
+
+    @classmethod
+    def of(cls, url: str, headers: Mapping[str, str]) -> "_ClientKind":
+        is_local = _is_loopback(url)
+        needs_tls = url.startswith("https") or not is_local
+        encryption = httpx.create_ssl_context(verify=needs_tls, trust_env=not is_local)
+        return cls(headers, is_local, encryption)
+
+    def make(self) -> httpx.Client:
+        """A client that keeps one connection open."""
+        return httpx.Client(
+            headers=dict(self.headers),
+            limits=_LIMITS,
+            trust_env=not self.is_local,
+            verify=self.encryption,
+        )
+
+
+def _exchange(client: httpx.Client, request: httpx.Request, *, url: str, seconds: float) -> Answer:
+    deadline = time.monotonic() + seconds
+    response = client.send(request, stream=True)
+    try:
+        body = _read_body(response, deadline)
+    finally:
+        response.close()
+    return Answer(url, response.status_code, body, dict(response.headers))
 
 
 def _read_body(response: httpx.Response, deadline: float) -> bytes:

@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import ServiceError
+from engine.progress import Vitals
 
 Probe = Callable[[str], str | None]
 """Asks the endpoint at a URL for a sign of life: None, or what was seen instead."""
 
 LONGEST_PAUSE_SECONDS = 30.0
+_LEANING = 16
+"""Where loads are high, one request in so many more may lie at an endpoint for its own videos'
+sake: always the least loaded would be whichever has just answered, and no video would stay."""
 _EVENT_OR_CLIP_PART = re.compile(r"_E\d+(C\d+)?$")
 
 
@@ -55,6 +59,7 @@ class EndpointPool:
         self._places = itertools.count()
         self._line: set[int] = set()
         """The places of those that wait."""
+        self._num_tokens = 0
         self._is_closed = False
 
     def place_in_line(self) -> int:
@@ -64,9 +69,9 @@ class EndpointPool:
     def acquire(self, item_id: str, *, avoid: str | None = None, place: int | None = None) -> str:
         """The URL that takes this item now; waits for one. Pair it with `release`.
 
-        First come, first served. Least outstanding first; where loads are equal, all items of a
-        video go to the same one, so that its caches serve. `avoid` is taken only if no other is
-        usable. Raises `ServiceError` when none was usable, and nothing served, for
+        First come, first served. Least outstanding first; where loads are about equal, all items
+        of a video go to the same one, so that its caches serve. `avoid` is taken only if no other
+        is usable. Raises `ServiceError` when none was usable, and nothing served, for
         `patience_seconds`, and once the pool is closed.
         """
         asked_at = time.monotonic()
@@ -89,14 +94,15 @@ class EndpointPool:
             self._is_closed = True
             self._changed.notify_all()
 
-    def served(self, url: str) -> None:
-        """`url` answered: whatever was held against it is forgotten."""
+    def served(self, url: str, *, num_tokens: int = 0) -> None:
+        """`url` answered, in so many tokens: whatever was held against it is forgotten."""
         with self._changed:
             endpoint = self._endpoints[url]
             if endpoint.is_down:
                 endpoint.is_down, endpoint.opens_at = False, 0.0
             endpoint.num_pauses, endpoint.seen = 0, "it answered"
             endpoint.most_in_flight += 1
+            self._num_tokens += num_tokens
             endpoint.served_at = time.monotonic()
             self._changed.notify_all()
 
@@ -133,6 +139,16 @@ class EndpointPool:
         with self._changed:
             asked = [self._endpoints[url]] if url else self._endpoints.values()
             return any(endpoint.served_at > moment for endpoint in asked)
+
+    def vitals(self) -> Vitals:
+        """How the endpoints are right now, in the order of the settings."""
+        now = time.monotonic()
+        with self._changed:
+            loads = [
+                None if e.is_down or e.opens_at > now else e.in_flight
+                for e in self._endpoints.values()
+            ]
+            return Vitals(self._num_tokens, tuple(loads))
 
     def _next_usable(
         self, item_id: str, avoid: str | None, asked_at: float, place: int
@@ -229,7 +245,9 @@ def video_part(item_id: str) -> str:
 def _least_loaded(endpoints: list[_Endpoint], item_id: str, avoid: str | None) -> _Endpoint:
     others = [endpoint for endpoint in endpoints if endpoint.url != avoid] or endpoints
     video_id = video_part(item_id)
-    return min(others, key=lambda e: (e.in_flight, _affinity(e.url, video_id)))
+    least = min(endpoint.in_flight for endpoint in others)
+    near = [endpoint for endpoint in others if endpoint.in_flight <= least + least // _LEANING]
+    return min(near, key=lambda endpoint: _affinity(endpoint.url, video_id))
 
 
 def _affinity(url: str, video_id: str) -> bytes:

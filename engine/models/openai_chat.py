@@ -35,6 +35,7 @@ from engine.models.openai_summary import (
     response_format,
 )
 from engine.models.replies import check_repetition, checked_text, total_usage
+from engine.progress import Vitals
 from engine.prompting import prompt_sha256
 
 CAPTIONER_VERSION = 1
@@ -130,21 +131,30 @@ class OpenAiCaptioner:
         """What would be sent, each picture replaced by a note of its size and time."""
         return self._messages(request, as_note)
 
-    def caption(self, request: CaptionRequest) -> CaptionReply:
-        """Describe one clip. Raises `ReplyError` for this clip, `ServiceError` for all."""
+    def body(self, request: CaptionRequest) -> dict[str, Json]:
+        """All that is sent, pictures included."""
         body = self.settings.sampling_fields() | {"messages": self._messages(request, as_base64)}
         if self.settings.video_format == "video_url":
             body["media_io_kwargs"] = media_io_kwargs(
                 _prepared(request), duration_seconds=request.duration_seconds
             )
-        done = self._lazy.get().complete(request.id, body)
+        return body
+
+    def caption(self, request: CaptionRequest) -> CaptionReply:
+        """Describe one clip. Raises `ReplyError` for this clip, `ServiceError` for all."""
+        done = self._lazy.get().complete(request.id, self.body(request))
         text = checked_text(done.reply, request.id, max_tokens=self.settings.max_tokens)
         check_repetition(text, request.id)
-        return CaptionReply(request.id, text, total_usage([(done.reply.usage, done.seconds)]))
+        usage = total_usage([(done.reply.usage, done.seconds)])
+        return CaptionReply(request.id, text, usage, endpoint=done.url, is_named=done.is_named)
 
     def close(self) -> None:
         """Break off what is under way, which raises `ServiceError`; `check` opens anew."""
         self._lazy.close()
+
+    def vitals(self) -> Vitals:
+        """How the endpoints are."""
+        return self._lazy.get().vitals()
 
     def _messages(self, request: CaptionRequest, encode: EncodeFrame) -> list[Json]:
         parts = media_parts(
@@ -231,6 +241,10 @@ class OpenAiSummarizer:
     def close(self) -> None:
         """Break off what is under way, which raises `ServiceError`; `check` opens anew."""
         self._lazy.close()
+
+    def vitals(self) -> Vitals:
+        """How the endpoints are."""
+        return self._lazy.get().vitals()
 
     def _ask(self, item_id: str, messages: list[Json]) -> Completion:
         body = self.settings.sampling_fields() | {"messages": messages}

@@ -29,9 +29,16 @@ PROBE_SCHEMA: dict[str, Json] = {
 def check_models(client: ChatClient, settings: OpenAiSettings) -> tuple[str, ...]:
     """The URLs that are up and serve the model.
 
-    Raises `UsageError` where one answers but does not serve it, `ServiceError` where the key is
-    refused or none answers. One that does not answer while others do is left to the pool.
+    Raises `UsageError` where there is none or one answers but does not serve it, `ServiceError`
+    where the key is refused or none answers. One that does not answer while others do is left to
+    the pool.
     """
+    if not client.urls:
+        raise UsageError(
+            f"the model is {settings.model!r}, but no endpoint serves it: start vLLM here with "
+            "--gpus N, name a server with --endpoint URL (or endpoints in dataset.toml, or "
+            "$OPENAI_BASE_URL), or set model to baseline"
+        )
     silent: dict[str, str] = {}
     for url in client.urls:
         try:

@@ -16,7 +16,8 @@ from engine.models.connections import Connections
 from engine.models.endpoints import LONGEST_PAUSE_SECONDS, EndpointPool, pause_before_retry
 from engine.models.openai_faults import Answer, Fault, KeySource, fault_of
 from engine.models.openai_settings import OpenAiSettings
-from engine.models.replies import ChatReply, ModelList, check_ids, request_tag
+from engine.models.replies import ChatReply, ModelList, check_ids, is_about, request_tag
+from engine.progress import Vitals
 from engine.prompting import prompt_body
 
 PROBE_SECONDS = 30.0
@@ -29,6 +30,10 @@ class Completion:
     reply: ChatReply
     seconds: float
     """Wall time of the attempt that succeeded."""
+    url: str
+    """The endpoint that it came from."""
+    is_named: bool
+    """Whether its id repeats the request's; else it is an id that the server made up."""
 
 
 @dataclass
@@ -50,7 +55,6 @@ class ChatClient:
         self._connections = Connections(
             self.urls,
             headers={"Content-Type": "application/json"} | self._keys.headers(),
-            most_idle_per_url=settings.concurrency,
         )
         self._pool = EndpointPool(
             self.urls,
@@ -75,6 +79,10 @@ class ChatClient:
         self._pool.close()
         self._connections.close()
 
+    def vitals(self) -> Vitals:
+        """How the endpoints are."""
+        return self._pool.vitals()
+
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called: it sends nothing any more."""
@@ -98,8 +106,10 @@ class ChatClient:
             finally:
                 self._pool.release(last_url)
             if isinstance(outcome, ChatReply):
-                self._pool.served(last_url)
-                return Completion(outcome, time.monotonic() - started_at)
+                usage = outcome.usage
+                self._pool.served(last_url, num_tokens=usage.completion_tokens if usage else 0)
+                seconds = time.monotonic() - started_at
+                return Completion(outcome, seconds, last_url, is_about(item_id, outcome.id))
             self._after_fault(last_url, outcome, item_id, strikes, started_at)
 
     def complete_at(self, url: str, item_id: str, body: Mapping[str, Json]) -> ChatReply | Fault:
@@ -174,6 +184,8 @@ class ChatClient:
             return Fault(
                 "garbled", f"HTTP 200 with no chat completion ({where}: {problem['msg']}): {text}"
             )
+        if reply.choices[0].finish_reason == "abort":
+            return Fault("down", "HTTP 200 with a reply that was broken off: the server is ending")
         check_ids(item_id, (reply.id, answer.headers.get("x-request-id")))
         return reply
 
@@ -191,6 +203,9 @@ class ChatClient:
         is_hung = fault.kind == "timed_out" and not self._pool.has_served_since(started_at, url)
         if is_hung or fault.kind in ("unreachable", "down"):
             self._pool.down(url, fault.seen, pause_seconds=fault.pause_seconds)
+        elif fault.kind == "timed_out":
+            # It serves others, so it has more than it can do in the time: send it less.
+            self._pool.busy(url, fault.seen)
         if fault.kind == "unreachable":
             return
         strikes.num_left -= 1

@@ -19,6 +19,8 @@ _TOO_LONG = re.compile(
 _OUT_OF_MONEY = re.compile(r"insufficient_quota|exceeded your current quota|billing", re.IGNORECASE)
 _TOO_LARGE_FOR_ACCOUNT = re.compile(r"request too large", re.IGNORECASE)
 """With a 429, OpenAI and Groq mean one request beyond the account's limit per minute."""
+_ENGINE_GONE = re.compile(r"EngineCore|EngineDead|engine is dead", re.IGNORECASE)
+"""What vLLM says to all that is under way when its engine has died; it ends soon after."""
 QUOTED_CHARACTERS = 300
 GUILTY_STATUSES = (400, 413, 422)
 """The request itself is at fault: sending it again changes nothing."""
@@ -90,7 +92,7 @@ def fault_of(answer: Answer, item_id: str, keys: KeySource) -> Fault:
     pause_seconds = retry_after_seconds(answer.headers.get("retry-after"))
     if answer.status == 429:
         return Fault("busy", seen, pause_seconds)
-    if answer.status in DOWN_STATUSES:
+    if answer.status in DOWN_STATUSES or (answer.status == 500 and _ENGINE_GONE.search(said)):
         return Fault("down", seen, pause_seconds)
     if answer.status in (408, 409, 425) or answer.status >= 500:
         return Fault("failed", seen, pause_seconds)

@@ -21,7 +21,8 @@ class OpenAiSettings:
 
     model: str
     endpoints: tuple[str, ...]
-    """Base URLs up to and with `/v1`; all must serve `model`."""
+    """Base URLs up to and with `/v1`; all must serve `model`. None: it can say what it would be
+    asked, but not be asked."""
     revision: str | None = None
     temperature: float | None = 0.0
     """None: not sent, for models that refuse it."""
@@ -85,8 +86,6 @@ class OpenAiSettings:
 
 
 def _check_endpoints(endpoints: tuple[str, ...]) -> None:
-    if not endpoints:
-        raise UsageError("endpoints is empty; give a base URL such as http://127.0.0.1:8000/v1")
     for url in endpoints:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -42,7 +42,10 @@ class ReplyChoice(_Envelope):
     """One answer, and why it ended."""
 
     message: ReplyMessage
-    finish_reason: Literal["stop", "eos_token", "stop_sequence", "length", "content_filter"]
+    finish_reason: Literal[
+        "stop", "eos_token", "stop_sequence", "length", "content_filter", "abort"
+    ]
+    """`abort`: vLLM was asked to end, and sent what it had with HTTP 200."""
 
 
 class ReplyUsage(_Envelope):
@@ -102,6 +105,12 @@ def check_ids(item_id: str, named: Iterable[str | None]) -> None:
             )
 
 
+def is_about(item_id: str, named: str | None) -> bool:
+    """Whether an id repeats one of our tags for this item."""
+    found = _TAG.search(named or "")
+    return found is not None and unquote(found[1]) == item_id
+
+
 def checked_text(reply: ChatReply, item_id: str, *, max_tokens: int) -> str:
     """The reply's text without a leading `<think>` block; not blocked, cut short or empty."""
     choice = reply.choices[0]
@@ -148,11 +157,15 @@ def _loop(items: Sequence[str], max_period: int, min_items: int) -> Sequence[str
     """The shortest stretch that follows itself often enough; empty: none does."""
     for period in range(1, min(max_period, len(items) // LOOP_MIN_REPEATS) + 1):
         needed = max(min_items, LOOP_MIN_REPEATS * period) - period
-        run = 0
-        for index in range(period, len(items)):
-            run = run + 1 if items[index] == items[index - period] else 0
-            if run >= needed:
-                return items[index - period + 1 : index + 1]
+        start = period
+        while (end := start + needed) <= len(items):
+            # From the end, since one mismatch there rules out all starts before it.
+            index = end - 1
+            while index >= start and items[index] == items[index - period]:
+                index -= 1
+            if index < start:
+                return items[end - period : end]
+            start = index + 1
     return []
 
 

@@ -61,7 +61,7 @@ def draw_sheets(
         try:
             page = contact_sheet(
                 node,
-                index.dataset.video_path(node.video) if node.video.media else None,
+                index.dataset.video_file(node.video) if node.video.media else None,
                 score_track=index.get(ScoreTrack, video_id) if has_scores else None,
                 clicks=[
                     index.get(Click, click_id) for click_id in facts.clicks_of.get(video_id, ())

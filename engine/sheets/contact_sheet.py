@@ -5,12 +5,12 @@ For a person who wants to see at a glance what was made of a video.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
 from engine.media.decode import frames_at
 from engine.media.frames import FrameRequest, RgbImage, evenly_spaced_times
+from engine.media.remote import VideoFile, at_hand
 from engine.sheets.lettering import Ink, line_height, wrap, write
 from engine.sheets.page import (
     BLUE,
@@ -46,7 +46,7 @@ Thumbs = dict[str, tuple[Image.Image, ...]]
 
 def contact_sheet(
     node: VideoNode,
-    video_path: Path | None,
+    video_file: VideoFile | None,
     *,
     score_track: ScoreTrack | None,
     clicks: Sequence[Click],
@@ -59,7 +59,7 @@ def contact_sheet(
     """
     events = sorted(node.events, key=_in_time)
     shown = events[:MAX_EVENTS]
-    thumbs = _thumbnails(shown, video_path) if video_path else {}
+    thumbs = _thumbnails(shown, video_file) if video_file else {}
     blocks = [
         *_header(node, score_track),
         timeline(node.video, events, score_track, clicks=clicks),
@@ -226,7 +226,7 @@ def _interval(start: float, end: float) -> str:
     return f"{start:.1f} to {end:.1f} s"
 
 
-def _thumbnails(events: Sequence[EventNode], video_path: Path) -> Thumbs:
+def _thumbnails(events: Sequence[EventNode], video_file: VideoFile) -> Thumbs:
     """Of each clip that is shown, as many pictures as it has columns, evenly spread over it."""
     requests = [
         FrameRequest(clip.id, evenly_spaced_times(clip.start_seconds, clip.end_seconds,
@@ -237,8 +237,9 @@ def _thumbnails(events: Sequence[EventNode], video_path: Path) -> Thumbs:
     if not requests:
         return {}
     ordered = sorted(requests, key=lambda request: request.times_seconds)
-    found = frames_at(video_path, ordered, max_side_px=2 * _THUMB_WIDTH)
-    return {clip_id: tuple(_thumb(frame.image) for frame in frames) for clip_id, frames in found}
+    with at_hand(video_file) as path:
+        found = frames_at(path, ordered, max_side_px=2 * _THUMB_WIDTH)
+        return {id_: tuple(_thumb(frame.image) for frame in frames) for id_, frames in found}
 
 
 def _thumb(pixels: RgbImage) -> Image.Image:

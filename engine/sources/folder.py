@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from engine.media.remote import VideosFolder
 from engine.sources.labels_csv import CsvLabel, read_labels_csv
 from engine.sources.manifest import SourceManifest, load_manifest
 from engine.sources.names import (
@@ -43,7 +44,7 @@ def label_files(
     *,
     source: SourceName,
     labels_csv: Path | None,
-    root: Path,
+    root: VideosFolder,
     lists_dir: Path | None,
 ) -> dict[PurePosixPath, FileLabel]:
     """Label every file of a folder; `paths` are relative to `root`.
@@ -51,7 +52,8 @@ def label_files(
     A labels csv wins over everything, row by row. Then, for `folder`: the nearest telling
     folder name, the grammar of a public data set, an unknown folder name as a class of its own,
     a file name that is a class and nothing else. For a public source: its grammar, else a folder
-    that names one of its classes, and its official lists, looked for in `root` and `lists_dir`.
+    that names one of its classes, and its official lists, looked for in `root`, if it is a folder
+    of this machine, and `lists_dir`.
     Raises UsageError for a bad csv, such as one with a class that a public source does not know,
     or lists that contradict.
     """
@@ -63,8 +65,8 @@ def label_files(
     return {path: _with_row(label, rows.get(path)) for path, label in named.items()}
 
 
-def _folders(root: Path, lists_dir: Path | None) -> tuple[Path, ...]:
-    return (root,) if lists_dir is None else (root, lists_dir)
+def _folders(root: VideosFolder, lists_dir: Path | None) -> tuple[Path, ...]:
+    return tuple(folder for folder in (root, lists_dir) if isinstance(folder, Path))
 
 
 def _with_row(label: FileLabel, row: CsvLabel | None) -> FileLabel:

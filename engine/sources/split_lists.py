@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from engine.errors import UsageError
+from engine.media.remote import VideosFolder
 from engine.sources.manifest import SOURCES, SourceManifest, load_manifest
 from schemas.base import Split
 
@@ -30,7 +31,7 @@ def read_split_lists(
 
 
 def no_split_warning(
-    source: str, splits: Collection[Split | None], *, videos_dir: Path
+    source: str, splits: Collection[Split | None], *, videos_folder: VideosFolder
 ) -> str | None:
     """What to say of videos of one source that no split was found for; None: nothing.
 
@@ -43,9 +44,9 @@ def no_split_warning(
         return None
     if is_public:
         names = ", ".join(entry.files for entry in load_manifest(source).lists)
+        beside = f"{videos_folder} or " if isinstance(videos_folder, Path) else ""
         advice = (
-            f"put the official lists ({names}) into {videos_dir} or the folder that [videos] lists "
-            "names"
+            f"put the official lists ({names}) into {beside}the folder that [videos] lists names"
         )
     else:
         advice = (

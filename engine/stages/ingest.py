@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from engine.errors import ItemError
 from engine.media.probe import ProbedMedia, probe
+from engine.media.remote import VideoFile, at_hand, fetch_deadline_seconds
 from engine.models.chat import Json
 from engine.stage import Item
 from schemas import Provenance, Record, Video
@@ -27,7 +27,7 @@ a day of video, while a large file that hangs must not hold its worker for a nig
 class IngestItem:
     """A file that was found, and what its source says of it."""
 
-    file_path: Path
+    file_path: VideoFile
     relative_path: str
     size_bytes: int
     source: str
@@ -54,14 +54,16 @@ class IngestStage:
         """Decode each file."""
         for item in items:
             try:
-                yield item.with_loaded(probe(item.body.file_path))
+                with at_hand(item.body.file_path) as path:
+                    yield item.with_loaded(probe(path))
             except ItemError as error:
                 yield item.id, error
 
     def deadline_seconds(self, items: Sequence[Item[Any]]) -> float:
         """By file size, since the duration is not known yet and a header may lie."""
         seconds = sum(_granted_video_seconds(item.body.size_bytes) for item in items)
-        return self.base_deadline_seconds + self.deadline_per_video_second * seconds
+        fetch_seconds = sum(fetch_deadline_seconds(item.body.file_path) for item in items)
+        return self.base_deadline_seconds + self.deadline_per_video_second * seconds + fetch_seconds
 
     def process(self, item: Item[IngestItem]) -> Iterable[Record]:
         """One Video."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from engine.errors import ItemError
+from engine.media.remote import VideoFile, at_hand, fetch_deadline_seconds
 from engine.models.chat import Json
 from engine.models.motion import MOTION_SETTINGS, MotionScores, motion_scores
 from engine.stage import Item
@@ -18,7 +18,7 @@ MOTION_MODEL = "baseline/motion-1"
 class ScoreItem:
     """A video to score."""
 
-    video_path: Path
+    video_path: VideoFile
     duration_seconds: float
 
 
@@ -40,14 +40,17 @@ class ScoreStage:
         """Score each video while decoding it."""
         for item in items:
             try:
-                yield item.with_loaded(motion_scores(item.body.video_path))
+                with at_hand(item.body.video_path) as path:
+                    yield item.with_loaded(motion_scores(path))
             except ItemError as error:
                 yield item.id, error
 
     def deadline_seconds(self, items: Sequence[Item[Any]]) -> float:
         """For decoding every frame."""
         longest_seconds: float = sum(item.body.duration_seconds for item in items)
-        return self.base_deadline_seconds + self.deadline_per_video_second * longest_seconds
+        fetch_seconds = sum(fetch_deadline_seconds(item.body.video_path) for item in items)
+        reading_seconds = self.deadline_per_video_second * longest_seconds
+        return self.base_deadline_seconds + reading_seconds + fetch_seconds
 
     def process(self, item: Item[ScoreItem]) -> Iterable[Record]:
         """One ScoreTrack."""

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from engine.errors import ItemError
 from engine.models.chat import Json, Summarizer, SummaryReply, SummaryRequest
-from engine.models.connected import check_model, close_model
+from engine.models.connected import check_model, close_model, vitals_of
+from engine.progress import Vitals
 from engine.prompting import fill, prompt_names, prompt_sha256
 from engine.stage import Item
 from schemas import Provenance, Record, Summary
@@ -48,6 +49,10 @@ class SummarizeStage:
         """Let the summarizer's connections go."""
         close_model(self.summarizer)
 
+    def vitals(self) -> Vitals | None:
+        """How the summarizer's servers are."""
+        return vitals_of(self.summarizer)
+
     def fingerprint_parts(self) -> Mapping[str, Json]:
         """Model, and this step's prompts where it is sent any."""
         parts: dict[str, Json] = {
@@ -79,9 +84,7 @@ class SummarizeStage:
     def process(self, item: Item[SummarizeItem]) -> Iterable[Record]:
         """One Summary, under the segment's own id."""
         body = item.body
-        reply = self.summarizer.summarize(self.request(body))
-        if reply.id != body.segment_id:
-            raise ItemError("id_mismatch", f"asked about {body.segment_id}, got {reply.id}")
+        reply = self.ask(body)
         yield Summary(
             id=body.segment_id,
             video_id=body.video_id,
@@ -94,6 +97,13 @@ class SummarizeStage:
             provenance=self._provenance,
             usage=reply.usage,
         )
+
+    def ask(self, body: SummarizeItem) -> SummaryReply:
+        """What the summarizer says. Raises `ItemError("id_mismatch")` where it names another."""
+        reply = self.summarizer.summarize(self.request(body))
+        if reply.id != body.segment_id:
+            raise ItemError("id_mismatch", f"asked about {body.segment_id}, got {reply.id}")
+        return reply
 
 
 def _prompt_and_values(body: SummarizeItem) -> tuple[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from engine.dataset import Dataset
@@ -21,8 +22,10 @@ from engine.ledger import Ledger
 from engine.media.container import frame_times
 from engine.media.frames import RgbImage, evenly_spaced_times
 from engine.runner import RunOptions
+from engine.store import read_lines
 from schemas import Caption, Clip
 from tests.builders import QUIET, a_clip, a_dataset, an_event, bring_in, run_named, step_named
+from tests.canary_reader import read_code
 from tests.fake_replies import Behavior, Fault, ReceivedRequest
 from tests.fakes import FakeOpenAiServer
 from tests.videos import constant_rate, read_index, variable_rate_ticks, write_video
@@ -33,7 +36,9 @@ ZONE_SECONDS = 4.0
 
 
 def codes_seen(_body: dict[str, Any], images: list[RgbImage]) -> str:
-    """The ordinals of the pictures that came with the request."""
+    """The code of a canary, or the ordinals of the pictures that came with the request."""
+    if code := read_code(images[0]):
+        return code
     return "Frames " + " ".join(str(read_index(image)) for image in images) + "."
 
 
@@ -47,7 +52,7 @@ class Mischief:
         self.counts: Counter[str] = Counter()
 
     def __call__(self, request: ReceivedRequest) -> Fault | None:
-        if request.is_probe or self.is_over:
+        if request.is_probe or request.item_id.startswith("canary:") or self.is_over:
             return None
         with self._lock:
             self._attempts[request.item_id] += 1
@@ -170,6 +175,8 @@ def test_every_caption_stands_at_its_own_clip_whatever_the_endpoint_does(
     assert len(mischief.counts) == 7, f"not every fault struck: {mischief.counts}"
     assert min(server.num_completions for server in servers) > 100, "both replicas worked"
     assert report.num_done + report.num_rejected == len(expected)
+    verdicts = [orjson.loads(line)["verdict"] for line in read_lines(dataset.canaries_path)]
+    assert verdicts == ["read"] * 16, "before the 1st, 2nd, 4th … 256th and 500th, and at the end"
 
     mischief.is_over = True
     again = RunOptions(retry_rejects=True, is_quiet=True)

@@ -31,6 +31,13 @@ A_MODEL: dict[str, tuple[Any, bool]] = {
     "concurrency": (2, False),
     "patience_seconds": (9.0, False),
     "max_tokens_field": ("max_completion_tokens", False),
+    "preset": (None, False),  # another one is another model; see the tests below
+    "weights": ("/data/weights", False),
+    "weights_gib": (9.0, False),
+    "num_attention_heads": (8, False),
+    "num_key_value_heads": (8, False),
+    "max_model_len": (99, False),
+    "serve_args": (("--enforce-eager",), False),
 }
 EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "dataset.name": ("other", NOTHING),
@@ -44,8 +51,15 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "media.deadline_seconds": (99.0, NOTHING),
     "media.deadline_per_video_second": (9.0, NOTHING),
     "media.memory_gib": (1.0, NOTHING),
+    "media.cache_gib": (9.0, NOTHING),
     "score.model": ("baseline", NOTHING),
     "score.videos": ("all", NOTHING),
+    "annotate.reaction_seconds": (0.3, NOTHING),
+    "annotate.single_keys": (False, NOTHING),
+    "annotate.keymap": ({"mark": "K"}, NOTHING),
+    "annotate.blind_share": (0.5, NOTHING),
+    "annotate.seeded_share": (0.05, NOTHING),
+    "annotate.guidelines": ("guidelines.toml", NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
     "propose.max_events_per_video": (2, {"propose"}),
@@ -59,6 +73,8 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
         for key, (value, is_told) in A_MODEL.items()
     },
     "caption.prompt": ("summarize_event.normal", {"caption"}),
+    "caption.hint": ("category", {"caption"}),
+    "caption.canary_every": (0, NOTHING),
     "caption.num_frames": (3, {"caption"}),
     "caption.max_side_px": (99, {"caption"}),
     "caption.jpeg_quality": (50, {"caption"}),
@@ -68,10 +84,18 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
         for key, (value, is_told) in A_MODEL.items()
     },
     "summarize.structured_output": ("prompt", {"summarize"}),
+    "vllm.command": ("/opt/vllm/bin/vllm", NOTHING),
+    "vllm.environment": ({"HF_HOME": "/data"}, NOTHING),
+    "vllm.extra_args": (("--enforce-eager",), NOTHING),
+    "vllm.gpu_memory_utilization": (0.5, NOTHING),
+    "vllm.start_seconds": (9.0, NOTHING),
+    "vllm.stall_seconds": (9.0, NOTHING),
+    "vllm.price_per_gpu_hour": (2.5, NOTHING),
     "instruct.families": (("hivau",), NOTHING),
     "export.formats": (("llava",), NOTHING),
     "export.name": ("v1", NOTHING),
     "run.workers": (7, NOTHING),
+    "run.in_flight_gib": (9.0, NOTHING),
     "run.max_reject_rate": (0.5, NOTHING),
 }
 """Setting -> another value, and the stages that would then make something else of their items.
@@ -139,6 +163,33 @@ def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
     assert "caption, clip" in said
 
 
+def test_a_preset_makes_stale_what_its_settings_would() -> None:
+    before = fingerprints(Config.model_validate(BASE))
+    after = fingerprints(Config.model_validate({**BASE, "caption": {"preset": "qwen3-vl-8b"}}))
+    assert {name for name in before if before[name] != after[name]} == {"caption"}
+
+
+def test_serving_a_preset_s_model_elsewhere_makes_nothing_stale() -> None:
+    alone, elsewhere = (
+        fingerprints(Config.model_validate({"caption": {"preset": "qwen3-vl-8b"} | more}))
+        for more in ({}, {"endpoints": [URL, "http://127.0.0.1:10/v1"]})
+    )
+    assert alone == elsewhere
+
+
+def test_an_unknown_preset_is_refused_and_those_of_the_stage_are_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "[summarize]\npreset = 'llava-next-video-7b'\n")
+    assert "`summarize.preset` = 'llava-next-video-7b': is none of the presets" in said
+    assert "llama-3-70b-instruct" in said
+
+
+@pytest.mark.parametrize("model", ["baseline", "my/other-model"])
+def test_a_preset_beside_another_model_is_refused(model: str, tmp_path: Path) -> None:
+    """Its revision would be told of a model that it is not of."""
+    said = refusal(tmp_path, f"[caption]\npreset = 'qwen3-vl-8b'\nmodel = '{model}'\n")
+    assert f"`caption.model` = '{model}': is not the model of preset qwen3-vl-8b" in said
+
+
 def test_every_wrong_key_is_told_at_once(tmp_path: Path) -> None:
     said = refusal(tmp_path, "[run]\nworkers = 0\n[propose]\nalpha = 1.5\n[clip]\nmethod = 'x'\n")
     for key in ("`run.workers` = 0", "`propose.alpha` = 1.5", "`clip.method` = 'x'"):
@@ -172,4 +223,4 @@ def test_where_no_dataset_is_above_the_error_says_how_to_make_one(tmp_path: Path
 
 def test_an_annotation_only_video_has_no_file_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="annotations but no video file"):
-        a_dataset(tmp_path).video_path(a_video())
+        a_dataset(tmp_path).video_file(a_video())

@@ -1,12 +1,13 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -15,7 +16,7 @@ from engine.executors.local import CHUNK_ITEMS, LocalExecutor
 from engine.runner import Outcome
 from engine.stage import Item, Pending
 from schemas import Record
-from tests.builders import pending_of
+from tests.builders import a_caption, pending_of
 from tests.engine.misbehaving import ComputingStage, LoadingStage
 
 
@@ -53,7 +54,7 @@ def small() -> Iterator[LocalExecutor]:
 
 def test_items_of_one_video_are_loaded_together_up_to_a_chunk(small: LocalExecutor) -> None:
     found = outcomes(small, LoadingStage(), items(*[None] * (CHUNK_ITEMS + 3)))
-    sizes = [outcome.result[0].text.split()[-1] for outcome in found.values()]  # type: ignore
+    sizes = [found[f"{n}"].result[0].text.split()[-1] for n in range(len(found))]  # type: ignore
     assert sizes == [f"{CHUNK_ITEMS})"] * CHUNK_ITEMS + ["3)"] * 3
 
 
@@ -205,14 +206,14 @@ def test_items_are_built_only_as_they_are_needed(small: LocalExecutor) -> None:
     running = small.run(LoadingStage(), work)
     next(iter(running))
     assert len(built) < 200
-    running.close()  # type: ignore[attr-defined]
+    running.close()
 
 
 RUN_THAT_HANGS = """
 import sys
 from pathlib import Path
 from engine.executors.local import LocalExecutor
-from tests.builders import pending_of
+from tests.builders import a_caption, pending_of
 from tests.engine.misbehaving import LoadingStage
 
 item = pending_of("a", lambda: Path(sys.argv[1]))
@@ -242,3 +243,115 @@ def _eventually(look: Callable[[], object], *, seconds: float = 20.0) -> str:
             return str(seen)
         time.sleep(0.02)
     raise AssertionError(f"nothing seen within {seconds} s")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Something loaded that says it is large."""
+
+    num_bytes: int
+
+
+@dataclass(frozen=True)
+class HeavyStage(LoadingStage):
+    """Loads as many bytes as the item's body says; its answers take a moment."""
+
+    def load(self, items: Sequence[Item[Any]]) -> Iterator[Item[Any]]:
+        return (item.with_loaded(Pictures(item.body)) for item in items)
+
+    def process(self, item: Item[Any]) -> Iterable[Record]:
+        time.sleep(0.01)
+        return super().process(item)
+
+
+def most_held(stage: LoadingStage, work: Iterable[tuple[str, int]], *, room: int) -> int:
+    """The most bytes of items that were begun and had no outcome yet."""
+    held = most = 0
+    sizes = dict(work)
+
+    def begin(size: int) -> int:
+        nonlocal held, most
+        held += size
+        most = max(most, held)
+        return size
+
+    items = [
+        pending_of(id, partial(begin, size), group=f"{place // 40}")
+        for place, (id, size) in enumerate(sizes.items())
+    ]
+    with LocalExecutor(workers=2, memory_bytes=1 << 30, in_flight_bytes=room) as executor:
+        for outcome in executor.run(stage, items):
+            held -= sizes.pop(outcome.item_id)
+    assert not sizes
+    return most
+
+
+def test_what_is_in_flight_is_bounded_by_bytes_however_many_requests_are_allowed() -> None:
+    work = [(f"{number}", 10) for number in range(600)]
+    assert most_held(HeavyStage(concurrency=200), work, room=1000) <= 1000
+    assert most_held(HeavyStage(concurrency=200), work, room=1_000_000) > 1000
+
+
+def test_items_larger_than_the_bound_are_done_all_the_same_and_no_second_chunk_beside_them() -> (
+    None
+):
+    work = [(f"{number}", 10) for number in range(200)]
+    first_chunks = 3 * CHUNK_ITEMS  # nobody knows yet how large items are
+    assert most_held(HeavyStage(concurrency=50), work, room=5) <= 10 * first_chunks
+
+
+def test_items_that_grow_pass_the_bound_by_no_more_than_is_being_loaded() -> None:
+    work = [(f"{number}", 1 if number < 200 else 20) for number in range(600)]
+    under_way = 3 * CHUNK_ITEMS
+    assert most_held(HeavyStage(concurrency=200), work, room=1000) <= 1000 + 20 * under_way
+
+
+def meet(item: Item[Any], last: threading.Event) -> Iterable[Record]:
+    """Item 0 is answered only when item 199 has been."""
+    if item.id == "0" and not last.wait(timeout=20):
+        raise ServiceError("item 199 was not done while item 0 waited")
+    if item.id == "199":
+        last.set()
+    return [a_caption(item.id)]
+
+
+@dataclass(frozen=True)
+class LoadedRendezvous(LoadingStage):
+    last: ClassVar[threading.Event] = threading.Event()
+
+    def process(self, item: Item[Any]) -> Iterable[Record]:
+        return meet(item, self.last)
+
+
+@dataclass(frozen=True)
+class Rendezvous(ComputingStage):
+    last: ClassVar[threading.Event] = threading.Event()
+
+    def process(self, item: Item[Any]) -> Iterable[Record]:
+        return meet(item, self.last)
+
+
+@pytest.mark.parametrize("stage", [LoadedRendezvous(4), Rendezvous(4)])
+def test_no_item_waits_for_another_so_there_are_no_batches(
+    small: LocalExecutor, stage: LoadedRendezvous | Rendezvous
+) -> None:
+    """Items of later chunks and videos are decoded and answered while the first one waits."""
+    work = [pending_of(f"{number}", lambda: None, group=f"{number // 40}") for number in range(200)]
+    assert len(outcomes(small, stage, work)) == 200
+
+
+def test_servers_get_their_next_requests_while_what_is_done_is_written(
+    small: LocalExecutor,
+) -> None:
+    begun: list[str] = []
+
+    @dataclass(frozen=True)
+    class NotingStage(ComputingStage):
+        def process(self, item: Item[Any]) -> Iterable[Record]:
+            begun.append(item.id)
+            return super().process(item)
+
+    running = small.run(NotingStage(concurrency=16), items(*[None] * 100))
+    next(running)
+    _eventually(lambda: len(begun) >= 16 + 2)
+    running.close()

@@ -11,7 +11,7 @@ from engine.flow import look_at, run_step
 from engine.import_files import ImportTask, import_uca
 from engine.index import Index
 from engine.joins.facts import Facts
-from engine.joins.files import give_ids, video_files
+from engine.joins.files import find_videos, give_ids
 from engine.release import ExportOptions, export
 from engine.runner import RunOptions
 from engine.stages.caption import CaptionItem
@@ -81,7 +81,7 @@ def test_video_files_are_found_in_folders_and_hidden_ones_are_passed_over(tmp_pa
         path.parent.mkdir(exist_ok=True)
         path.touch()
     (tmp_path / "folder.mp4").mkdir()
-    assert [str(path) for path in video_files(tmp_path)] == ["a.mkv", "b/x.MP4"]
+    assert [str(path) for path in find_videos(tmp_path)] == ["a.mkv", "b/x.MP4"]
 
 
 def test_a_file_that_only_moved_its_timestamp_is_settled(

@@ -437,6 +437,15 @@ def test_a_relabelled_event_is_summed_up_again_and_not_captioned(
     }
 
 
+def test_a_relabelled_event_is_captioned_again_where_the_captioner_is_told_the_label(
+    dataset: Dataset, server: FakeOpenAiServer, executor: LocalExecutor
+) -> None:
+    dataset = with_config(server, caption='hint = "category"\n')(dataset)
+    assert to_do(bring_up_to_date(dataset, executor=executor))["caption"] == clips_of(dataset, "")
+    add_review(dataset, a_review("event", E0, Relabel(is_anomalous=False, categories=())))
+    assert to_do(bring_up_to_date(dataset, executor=executor))["caption"] == clips_of(dataset, E0)
+
+
 @pytest.mark.parametrize(
     ("target", "target_id", "gone", "work"),
     [

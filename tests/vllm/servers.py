@@ -16,8 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 VLLM_BIN = REPOSITORY / ".venv-vllm" / "bin"
 CONTEXT_TOKENS = 4096
 START_SECONDS = 300.0
-"""Half a minute on two idle cores, most of it imports in three processes one after the other; a
-minute and more on busy ones."""
+"""Starting takes 40 s of processor time, most of it imports in three processes one after the other;
+on busy cores it took 150 s."""
 STOP_SECONDS = 10.0
 
 FLAGS = (

@@ -303,13 +303,13 @@ def test_prompt_of_a_summary_carries_the_captions(done: Path) -> None:
     [("summarize", "a_E0C0", "a_E0"), ("caption", "a_E0", "a_E0C0")],
 )
 def test_prompt_of_one_model_is_shown_though_the_other_model_is_set_up_wrongly(
-    broken: str, item: str, refused: str, done: Path, monkeypatch: pytest.MonkeyPatch
+    broken: str, item: str, refused: str, done: Path
 ) -> None:
-    """A summarizer without an endpoint hid what captioners are asked."""
-    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    """A summarizer with a bad endpoint hid what captioners are asked."""
     path = done / "dataset.toml"
     before, mark, after = path.read_text().partition(f"[{broken}]")
-    path.write_text(before + mark + after.replace('\nmodel = "baseline"', '\nmodel = "tiny"', 1))
+    wrong = '\nmodel = "tiny"\nendpoints = ["nowhere"]'
+    path.write_text(before + mark + after.replace('\nmodel = "baseline"', wrong, 1))
     shown = vau("prompts", "show", "--item", item, cwd=done)
     assert shown.code == 0, shown.err
     assert "nothing is sent" in shown.out

@@ -42,7 +42,7 @@ def test_top_help_lists_every_command() -> None:
     assert {name.split()[0] for name in NAMES} <= set(re.findall(r"^  ([a-z-]+)", shown, re.M))
 
 
-@pytest.mark.parametrize("group", ["", "import", "prompts"])
+@pytest.mark.parametrize("group", ["", "bench", "import", "prompts"])
 def test_no_short_help_is_cut_off(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert "..." not in vau(*group.split(), "--help").out.replace("ARGS]...", "")
@@ -163,6 +163,7 @@ def test_interrupted_run_exits_130_keeps_what_is_done_and_goes_on(done: Path) ->
     behavior = Behavior(latency_seconds=(0.2, 0.2))
     with FakeOpenAiServer(behavior) as server:
         section = f'[caption]\nmodel = "tiny"\nconcurrency = 1\nendpoints = ["{server.url}"]'
+        section += "\ncanary_every = 0"
         edit_config(done, "[caption]\n", f"{section}\n")
         edit_config(done, '\nmodel = "baseline"\n# model = "llava', '\n# model = "llava')
         edit_config(done, "[caption]\n", "[clip]\ntarget_seconds = 0.5\n[caption]\n")

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import ServiceError
 from engine.models.endpoints import EndpointPool, Probe
+from engine.progress import Vitals
 from tests.engine.models.openai_builders import CLIP_ID
 
 ONE, OTHER = "http://one/v1", "http://other/v1"
@@ -27,6 +28,31 @@ def test_the_least_loaded_endpoint_is_chosen() -> None:
     assert {pool.acquire(CLIP_ID), pool.acquire(CLIP_ID)} == {ONE, OTHER}
     pool.release(OTHER)
     assert pool.acquire(CLIP_ID) == OTHER
+
+
+def test_where_loads_are_high_videos_keep_their_endpoint_within_a_sixteenth_of_the_least() -> None:
+    pool = _a_pool(ONE, OTHER)
+    held = [pool.acquire(f"Video{n // 16}_E0C{n % 16}") for n in range(256)]
+    num_at_home = 0
+    for n in range(256, 4096):
+        video_id = f"Video{n // 16}"
+        home = _a_pool(ONE, OTHER).acquire(video_id)
+        pool.release(held.pop(n % 251))
+        held.append(pool.acquire(f"{video_id}_E0C{n % 16}"))
+        num_at_home += held[-1] == home
+        least, most = sorted((held.count(ONE), held.count(OTHER)))
+        assert most <= least + least // 16 + 1
+    # Always the least loaded would be about half of them.
+    assert num_at_home > 0.65 * (4096 - 256)
+
+
+def test_a_person_is_told_what_each_endpoint_has_and_which_cannot_be_used() -> None:
+    pool = _a_pool(ONE, OTHER)
+    pool.acquire("A_E0C0", avoid=OTHER)
+    pool.served(ONE, num_tokens=100)
+    pool.served(ONE, num_tokens=28)
+    pool.down(OTHER, "connection refused", pause_seconds=60)
+    assert pool.vitals() == Vitals(num_tokens=128, loads=(1, None))
 
 
 def test_the_endpoint_that_just_failed_an_item_is_avoided_if_there_is_another() -> None:

@@ -344,6 +344,21 @@ def test_a_summary_that_was_cut_is_truncated_not_bad_json(server: FakeOpenAiServ
     assert _reason_of(lambda: summarizer.summarize(an_event_request())) == "reply_truncated"
 
 
+def test_a_summary_whose_reply_names_another_item_is_refused(server: FakeOpenAiServer) -> None:
+    server.behavior.script = deque([Fault("wrong_id", text="Abuse001_x264_E7")])
+    server.behavior.answer = lambda _body, _images: a_summary_json()
+    summarizer = a_summarizer(server.url)
+    assert _reason_of(lambda: summarizer.summarize(an_event_request())) == "id_mismatch"
+
+
+def test_a_caption_tells_which_endpoint_said_it_and_whether_its_id_was_repeated(
+    server: FakeOpenAiServer,
+) -> None:
+    captioner = a_captioner(server.url)
+    reply = captioner.caption(a_clip_request(captioner))
+    assert (reply.endpoint, reply.is_named) == (server.url, True)
+
+
 def _without_urls(messages: list[dict[str, list[dict[str, object]]]]) -> list[object]:
     return [
         {key: value for key, value in part.items() if key != "image_url"}

@@ -252,6 +252,25 @@ def test_the_requests_of_a_dead_endpoint_go_to_the_other(
     assert second.num_completions == 10
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("finish", text="abort"),
+        Fault("status", status=500, text="EngineCore encountered an issue. See stack trace."),
+    ],
+)
+def test_a_server_that_is_ending_loses_no_item_and_is_set_aside(
+    server: FakeOpenAiServer, second: FakeOpenAiServer, fault: Fault
+) -> None:
+    """The trap: vLLM, asked to end, answers what is under way with HTTP 200 and half a text."""
+    server.behavior.fault_for = lambda _request: fault
+    captioner = a_captioner(server.url, second.url)
+    for n in range(10):
+        assert _caption(captioner, id=f"Video{n}_E0C0").startswith("A person")
+    assert second.num_completions == 10
+    assert server.num_completions < 5
+
+
 def test_an_endpoint_that_came_back_gets_work_again(
     server: FakeOpenAiServer, second: FakeOpenAiServer
 ) -> None:
@@ -306,6 +325,17 @@ def test_clips_of_a_video_stay_at_one_endpoint_while_loads_are_equal(
         videos = [request.item_id.rsplit("_", 1)[0] for request in fake.requests]
         assert videos
         assert all(videos.count(video) == 3 for video in videos)
+
+
+def test_connections_are_kept_and_there_are_no_more_than_requests_at_once(
+    server: FakeOpenAiServer,
+) -> None:
+    server.behavior.latency_seconds = (0.02, 0.02)
+    captioner = a_captioner(server.url)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda n: _caption(captioner, id=f"V{n}_E0C0"), range(40)))
+    assert server.most_in_flight <= len(server.connections) <= 4
+    captioner.close()
 
 
 def test_a_rate_limit_at_one_endpoint_sends_requests_to_the_other(

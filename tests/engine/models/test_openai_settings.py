@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.config import CaptionSection
 from engine.errors import UsageError
+from engine.models.build import build_captioner
 from tests.engine.models.openai_builders import a_captioner, a_summarizer, some_settings
 
 
@@ -55,7 +57,6 @@ def test_pictures_are_no_part_of_a_summarizers_fingerprint_but_the_schema_is() -
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"endpoints": ()}, "endpoints is empty"),
         ({"endpoints": ("localhost:8000",)}, "http://HOST:PORT/v1"),
         ({"endpoints": ("http://u:pw@host/v1",)}, "api_key_env"),
         ({"endpoints": ("http://a/v1", "http://a/v1/")}, "repeat"),
@@ -76,3 +77,11 @@ def test_settings_that_make_no_sense_are_refused_with_the_way_to_mend_them(
 def test_every_record_made_will_name_the_model() -> None:
     assert a_captioner(model="llava/7b").name == a_summarizer(model="llava/7b").name
     assert a_captioner(model="llava/7b").name == "openai/llava/7b"
+
+
+def test_each_endpoint_more_means_more_requests_at_once_unless_a_number_is_set() -> None:
+    urls = ("http://10.0.0.1/v1", "http://10.0.0.2/v1")
+    for endpoints, concurrency in ((urls[:1], 64), (urls, 128)):
+        section = CaptionSection(model="tiny", endpoints=endpoints)
+        assert build_captioner(section).concurrency == concurrency
+    assert build_captioner(section.model_copy(update={"concurrency": 7})).concurrency == 7

@@ -14,6 +14,7 @@ import pytest
 
 from engine.errors import ReplyError, ServiceError
 from engine.models.openai_chat import OpenAiCaptioner
+from engine.serving.simulator import Simulated, simulate
 from tests.engine.models.openai_builders import CLIP_ID, a_captioner, a_clip_request
 from tests.fakes import FakeOpenAiServer, Fault, ReceivedRequest
 
@@ -74,6 +75,20 @@ def test_a_hung_endpoint_costs_no_item_while_another_serves(
         list(threads.map(lambda n: _caption(captioner, id=f"V{n}_E0C0"), range(30)))
     assert server.num_completions > 0
     assert second.num_completions == 30
+
+
+def test_a_server_that_is_asked_more_than_it_can_do_in_the_time_costs_no_item() -> None:
+    """A line of 2.5 s before a server, and replies awaited for 1 s: it is sent less."""
+    simulated = Simulated(num_replicas=1, requests_per_second=25.0, latency_seconds=0.05)
+    with simulate(simulated) as urls:
+        captioner = a_captioner(
+            *urls, model="simulated", timeout_seconds=1.0, max_retries=5, patience_seconds=30.0
+        )
+        with ThreadPoolExecutor(64) as threads:
+            ids = [f"V{n}_E0C0" for n in range(100)]
+            said = list(threads.map(lambda id: _caption(captioner, id=id), ids))
+        captioner.close()
+    assert len(said) == 100
 
 
 def test_an_item_far_back_in_a_line_of_rate_limited_ones_is_never_rejected(

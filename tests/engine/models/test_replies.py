@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ReplyError
 from engine.models.endpoints import video_part
-from engine.models.replies import check_ids, repeated_piece, request_tag
+from engine.models.replies import _loop, check_ids, is_about, repeated_piece, request_tag
 from tests.engine.models.openai_builders import CLIP_ID
 
 
@@ -30,6 +30,14 @@ def test_an_id_that_the_server_made_up_says_nothing() -> None:
     check_ids(CLIP_ID, ["chatcmpl-9f3b", "req_011CQ", "", None])
 
 
+@given(item_id=st.text(min_size=1))
+def test_a_reply_is_about_an_item_only_if_it_repeats_our_tag_for_it(item_id: str) -> None:
+    assert is_about(item_id, f"chatcmpl-{request_tag(item_id)}")
+    assert not is_about(item_id, f"chatcmpl-{request_tag(item_id + 'x')}")
+    assert not is_about(item_id, "chatcmpl-9f3b")
+    assert not is_about(item_id, None)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -45,6 +53,30 @@ def test_an_id_that_the_server_made_up_says_nothing() -> None:
 )
 def test_a_text_that_goes_round_in_circles_is_found(text: str) -> None:
     assert repeated_piece(text)
+
+
+def looped_by_definition(items: str, max_period: int, min_items: int) -> str:
+    """What `_loop` finds, straight from its definition; slow."""
+    for period in range(1, min(max_period, len(items) // 4) + 1):
+        length = max(min_items, 4 * period)
+        for start in range(len(items) - length + 1):
+            run = items[start : start + length]
+            if all(run[k] == run[k - period] for k in range(period, length)):
+                return run[length - period :]
+    return ""
+
+
+@given(
+    head=st.text("ab", max_size=20),
+    piece=st.text("ab", min_size=1, max_size=6),
+    num_repeats=st.integers(1, 9),
+    tail=st.text("ab", max_size=20),
+)
+def test_loops_are_those_of_the_definition(
+    head: str, piece: str, num_repeats: int, tail: str
+) -> None:
+    text = head + piece * num_repeats + tail
+    assert "".join(_loop(text, 7, 9)) == looped_by_definition(text, 7, 9)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ from engine.media.frames import Frame
 from engine.models.baseline import BaselineCaptioner
 from engine.models.chat import Captioner, CaptionReply, CaptionRequest
 from engine.stage import Item, fingerprint_of
-from engine.stages.caption import CaptionItem, CaptionStage
+from engine.stages.caption import CanaryReply, CaptionItem, CaptionStage, canary_item
 from schemas import Caption, Usage
 from tests.builders import HUMAN, a_clip, a_human_caption
+from tests.canary_reader import read_code
 from tests.engine.stages.examples import CLIP_ID, a_caption_item, a_file, edit_prompt
 from tests.fakes import ScriptedCaptioner
 from tests.videos import read_index
@@ -83,6 +85,62 @@ def test_clips_of_one_video_get_their_own_frames_in_whatever_order_they_come(
     found = {item.id: item for item in stage.load(items) if isinstance(item, Item)}
     texts = {id_: next(iter(stage.process(item))) for id_, item in found.items()}
     assert [texts[clip.id].text for clip in (early, late)] == ["0 1 2 3", "50 51 52 53"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ((True, ("Abuse", "Arson")), "There are abnormal events (Abuse, Arson) in the video."),
+        ((True, ()), "There are abnormal events (unknown) in the video."),
+        ((False, ()), "There is no abnormal events in the video."),
+        ((None, ()), ""),
+    ],
+)
+def test_the_label_is_told_only_where_the_hint_is_on(
+    label: tuple[bool | None, tuple[str, ...]], told: str
+) -> None:
+    body = a_caption_item(Path("v.mp4"), is_anomalous=label[0], categories=label[1])
+    plain = a_stage().request(Item(CLIP_ID, body)).prompt
+    hinted = replace(a_stage(), hint="category").request(Item(CLIP_ID, body)).prompt
+    assert hinted == f"{told} {plain}".strip()
+    assert "Abuse" not in plain
+
+
+def test_an_edited_hint_prompt_counts_only_where_the_hint_is_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, hinted = a_stage(), replace(a_stage(), hint="category")
+    before = fingerprint_of(plain), fingerprint_of(hinted)
+    edit_prompt(monkeypatch, "engine.stages.caption", "caption_clip.abnormal")
+    assert fingerprint_of(plain) == before[0]
+    assert fingerprint_of(hinted) != before[1]
+
+
+def test_a_canary_is_shown_its_code_under_its_own_prompt_and_gives_no_caption() -> None:
+    def read(request: CaptionRequest) -> CaptionReply:
+        assert isinstance(request.prepared, tuple)
+        codes = {read_code(one.image) for one in request.prepared if isinstance(one, Frame)}
+        assert len(request.prepared) == 4
+        return CaptionReply(request.id, f"{request.prompt} {codes}", None, "http://gpu", True)
+
+    stage = a_stage(ScriptedCaptioner(read))
+    item = Item("canary:KTR482", canary_item("canary:KTR482", num_frames=4))
+    [loaded] = stage.load([item])
+    assert isinstance(loaded, Item)
+    [reply] = stage.process(loaded)
+    assert isinstance(reply, CanaryReply)
+    assert (reply.id, reply.endpoint, reply.is_named) == (item.id, "http://gpu", True)
+    assert "Write the code" in reply.text
+    assert "{'KTR482'}" in reply.text
+
+
+def test_a_canary_and_clips_may_come_in_one_chunk(tmp_path: Path) -> None:
+    items = [
+        Item(CLIP_ID, a_caption_item(a_file(tmp_path))),
+        Item("canary:KTR482", canary_item("canary:KTR482", num_frames=4)),
+    ]
+    loaded = [item for item in a_stage().load(items) if isinstance(item, Item)]
+    assert {item.id for item in loaded} == {CLIP_ID, "canary:KTR482"}
 
 
 def test_a_file_that_cannot_be_read_is_a_media_error(tmp_path: Path) -> None:

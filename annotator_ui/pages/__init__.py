@@ -1,0 +1,1 @@
+"""The pages' shell: Gradio draws the tabs, the pages themselves are plain web components."""

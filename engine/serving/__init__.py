@@ -1,0 +1,1 @@
+"""Servers of models: planned, started, watched, simulated and measured."""
