@@ -69,12 +69,17 @@ def _take(edits: EventEdits, act: Act, do: BoundaryDeed) -> None:
         case BoundarySet():
             _move(edits, act, do.event, (do.start_seconds, do.end_seconds))
         case BoundarySplit():
-            start_seconds, end_seconds = _extent(edits, act, do.event)
+            extent = _extent(edits, act, do.event)
+            if extent is None:
+                return
+            start_seconds, end_seconds = extent
             _move(edits, act, do.event, (start_seconds, do.at_seconds))
             edits.born[act.id] = Birth((do.at_seconds, end_seconds), act, do.event)
             edits.extents[act.id] = (do.at_seconds, end_seconds)
         case BoundaryMerge():
             one, other = _extent(edits, act, do.event), _extent(edits, act, do.other)
+            if one is None or other is None:
+                return
             _move(edits, act, do.event, (min(one[0], other[0]), max(one[1], other[1])))
             _discard(edits, act, do.other, f"merged into {do.event}")
         case BoundaryConfirm():
@@ -84,9 +89,12 @@ def _take(edits: EventEdits, act: Act, do: BoundaryDeed) -> None:
             _discard(edits, act, do.event, do.reason)
 
 
-def _extent(edits: EventEdits, act: Act, event: str) -> Interval:
-    """Where an event stood just before an act: by the acts so far, else as the act noted."""
-    return edits.extents.get(event) or act.extents_before[event]
+def _extent(edits: EventEdits, act: Act, event: str) -> Interval | None:
+    """Where an event stood just before an act: by the acts so far, else as the act noted.
+
+    None where neither tells, as in a log that somebody mended by hand: the act has no effect then.
+    """
+    return edits.extents.get(event) or act.extents_before.get(event)
 
 
 def _move(edits: EventEdits, act: Act, event: str, extent: Interval) -> None:

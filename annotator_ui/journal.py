@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from annotator_ui.acts import Act, Deed
+from annotator_ui.acts import Act, Deed, VideoSeen
 from annotator_ui.boundaries import EventEdits, fold_boundaries
 from annotator_ui.session import VideoFold, fold, standing
 from annotator_ui.texts import TextEdits, TextKey, fold_texts
 from engine.errors import ServiceError
+from engine.intervals import merge_overlapping
 from engine.store import JsonlWriter, dump_line, parse_record, read_lines
 
 logger = logging.getLogger(__name__)
 
 LOG_NAME = "annotations.jsonl"
+_LOOK_SECONDS = 60.0
 
 
 class RefusedError(Exception):
@@ -109,7 +111,12 @@ class Journal:
 
     def _remember(self, act: Act) -> None:
         self._authors[act.id] = act.user
-        self._acts[act.video_id].append(act)
+        acts = self._acts[act.video_id]
+        together = _seen_together(acts[-1], act) if acts else None
+        if together is None:
+            acts.append(act)
+        else:
+            acts[-1] = together
         self._states.pop(act.video_id, None)
 
     def video_ids(self) -> list[str]:
@@ -229,6 +236,23 @@ class Journal:
                 f"{self.path} could not be synced to its disk, so nothing more is taken; check "
                 "the disk, then start the server anew: browsers keep what is unsaved"
             )
+
+
+def _seen_together(before: Act, act: Act) -> Act | None:
+    """Two looks of one person within a minute as one, under the first's id; None: something else.
+
+    Pages report what was seen every five seconds: most acts by far, and nobody undoes one.
+    """
+    are_looks = isinstance(before.do, VideoSeen) and isinstance(act.do, VideoSeen)
+    if not are_looks or before.user != act.user:
+        return None
+    assert isinstance(before.do, VideoSeen)
+    assert isinstance(act.do, VideoSeen)
+    seconds = datetime.fromisoformat(act.at) - datetime.fromisoformat(before.at)
+    if seconds.total_seconds() > _LOOK_SECONDS:
+        return None
+    ranges = tuple(merge_overlapping([*before.do.ranges, *act.do.ranges]))
+    return before.model_copy(update={"do": VideoSeen(ranges=ranges)})
 
 
 def read_acts(path: Path) -> list[Act]:

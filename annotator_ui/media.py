@@ -1,5 +1,6 @@
 """A video -> what the player needs: the file or its proxy, its frame times, its thumbnails."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,15 @@ class MediaRoom:
     _plans: dict[str, Plan] = field(default_factory=dict)
     _ids: tuple[Mapping[str, Video], dict[str, tuple[Video, Variant]]] | None = None
     """Media ids of these videos."""
+
+    def clear_leftovers(self) -> None:
+        """Remove what killed processes left half done; only the one server writes here."""
+        for folder in ("proxies", "thumbs"):
+            for path in (self.dataset.dir_path / folder).glob(".*.part"):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
     def view(self, video: Video) -> MediaView:
         """What to serve now; orders what is missing."""

@@ -183,7 +183,8 @@ class Office:
 
     def _publish(self, video_ids: list[str]) -> None:
         states = {video_id: self.journal.state(video_id) for video_id in video_ids}
-        publish(self.dataset, states, exact_time=self._exact_time)
+        videos = self.library.videos()
+        publish(self.dataset, states, videos=videos, exact_time=self._exact_time)
         self.library.look_again()
 
     def _exact_time(self, video: Video, frame: int) -> float | None:
@@ -207,6 +208,7 @@ def open_office(dataset: Dataset, *, local_user: str | None) -> Iterator[Office]
     """
     office = Office(dataset, local_user)
     with office.journal:
+        office.media.clear_leftovers()
         office.publisher.start(office.journal.video_ids())
         # The first list would otherwise wait until all videos and scores are read.
         threading.Thread(target=office.library.num_suggestions, name="warm", daemon=True).start()

@@ -51,16 +51,22 @@ class Published:
 
 
 def publish(
-    dataset: Dataset, states: Mapping[str, VideoState], *, exact_time: ExactTime
+    dataset: Dataset,
+    states: Mapping[str, VideoState],
+    *,
+    videos: Mapping[str, Video],
+    exact_time: ExactTime,
 ) -> Published:
     """Bring the dataset up to what the states of these videos say; other videos are left alone.
 
-    Raises `UsageError` where another process holds a file for longer than a few seconds; another
-    call then does what is left.
+    `videos` are the live ones; what was done on others is published at the first start after
+    they came back. Raises `UsageError` where another process holds a file for longer than a few
+    seconds; another call then does what is left.
     """
     books = _Books(Facts(Index(dataset)), frozenset(states))
-    for video_id, video in books.facts.index.many(Video, states).items():
-        books.enter(video, states[video_id], exact_time)
+    for video_id, state in states.items():
+        if video_id in videos:
+            books.enter(videos[video_id], state, exact_time)
     books.write(dataset)
     return Published(sum(map(len, books.records.values())), len(books.reviews))
 
@@ -106,8 +112,8 @@ class _Books:
     def enter(self, video: Video, state: VideoState, exact_time: ExactTime) -> None:
         """Note what one video lacks."""
         given = Given(
-            clicks=self._clicks.get(video.id, ()),
-            events=self._events.get(video.id, ()),
+            clicks=self._clicks[video.id],
+            events=self._events[video.id],
             next_click=self.facts.next_number(video.id, stage_name=ANNOTATE_LEDGER, mark="_K"),
             next_event=self.facts.next_number(video.id, stage_name="propose", mark="_E"),
         )
@@ -130,11 +136,12 @@ class _Books:
         is_settled = ledger.key(item_id) == input_sha256 + bytes.fromhex(_FINGERPRINT)
         if is_settled or not (records or item_id in ledger):
             return
-        newest = self.facts.index.lines(record_type)
+        published: Sequence[Record] = (*self._clicks[video_id], *self._events[video_id])
+        newest = {record.id: record for record in published}
         self.records[record_type] += [
             line
             for record, line in zip(records, lines, strict=True)
-            if newest.get(record.id) != line.removesuffix(b"\n")
+            if newest.get(record.id) != record
         ]
         ids = tuple(record.id for record in records)
         self.ledger_lines.append(LedgerLine(item_id, input_sha256.hex(), _FINGERPRINT, ids))

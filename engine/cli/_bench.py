@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.serving.bench import Case
 
 _GOAL = 0.95
+_WARM_UP_SECONDS = 4.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class BenchFlags:
     videos_dir_path: Path | None
     workers: int | None
     seconds: float
+    num_rounds: int
     is_json: bool
 
 
@@ -46,7 +48,14 @@ def bench_serve(dataset_dir_path: Path | None, flags: BenchFlags) -> None:
         _footage(dataset, flags) as videos_dir_path,
         local_executor(dataset, workers=flags.workers) as executor,
     ):
-        bench = Bench(dataset.config, stretches_of(videos_dir_path), executor, flags.seconds)
+        bench = Bench(
+            dataset.config,
+            stretches_of(videos_dir_path),
+            executor,
+            seconds=flags.seconds,
+            num_rounds=flags.num_rounds,
+            warm_up_seconds=min(_WARM_UP_SECONDS, flags.seconds),
+        )
         if flags.is_simulating or not flags.endpoints:
             cases += _said(measure_simulated(bench, Simulated()), flags)
         if flags.endpoints:

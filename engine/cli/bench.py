@@ -30,6 +30,9 @@ Simulate = Annotated[
 Seconds = Annotated[
     float, typer.Option("--seconds", min=1, metavar="S", help="Of each measurement.")
 ]
+Rounds = Annotated[
+    int, typer.Option("--rounds", min=1, metavar="N", help="How often the two sides take turns.")
+]
 
 
 def serve(
@@ -40,10 +43,11 @@ def serve(
     videos: Videos = None,
     workers: opt.Workers = None,
     seconds: Seconds = 15.0,
+    rounds: Rounds = 2,
     as_json: opt.AsJson = False,
 ) -> None:
     """Compare captioning with raw requests to the same server."""
     from engine.cli._bench import BenchFlags, bench_serve
 
-    flags = BenchFlags(endpoint or [], model, simulate, videos, workers, seconds, as_json)
+    flags = BenchFlags(endpoint or [], model, simulate, videos, workers, seconds, rounds, as_json)
     bench_serve(dataset, flags)

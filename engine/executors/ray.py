@@ -9,14 +9,14 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from engine.errors import ServiceError, UsageError, VauDataError
+from engine.errors import UsageError, VauDataError
 from engine.executors.ray_crew import Crew, CrewSettings, as_parcels
 from engine.runner import Outcome, attempt
 from engine.stage import MediaStage, Pending, Stage
@@ -34,8 +34,6 @@ class RayExecutor:
     address: str
     """`auto` (the one that this machine belongs to), `HOST:PORT` or `ray://HOST:PORT`."""
     settings: CrewSettings
-    why_stop: Callable[[], str | None] = lambda: None
-    """Asked every few seconds; a reason ends the run with it, as a `ServiceError`."""
 
     def __enter__(self) -> Self:
         with _own_signals_kept(), warnings.catch_warnings():
@@ -71,8 +69,6 @@ class RayExecutor:
             while crew.has_work:
                 crew.feed()
                 yield from crew.outcomes(wait_seconds=_SECONDS_BETWEEN_LOOKS)
-                if reason := self.why_stop():
-                    raise ServiceError(reason)
         except VauDataError:
             yield from crew.last_outcomes(wait_seconds=_SECONDS_FOR_LAST_REPLIES)
             raise

@@ -53,8 +53,8 @@ class Bench:
     executor: LocalExecutor
     seconds: float
     """Of each side in each round, after warming up."""
-    num_rounds: int = 2
-    warm_up_seconds: float = 4.0
+    num_rounds: int
+    warm_up_seconds: float
     """From the first reply, which takes as long as processes and servers take to start."""
 
     @property

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.dataset import Dataset
-from tests.annotator_ui.site import Browser, Site, ingest, running
+from tests.annotator_ui.site import Browser, Site, add_account, ingest, running
 from tests.builders import a_dataset, add_video
 
 CONFIG = "[annotate]\nblind_share = 0.0\n"
@@ -44,3 +44,24 @@ def site(dataset: Dataset) -> Iterator[Site]:
 def browser(site: Site) -> Browser:
     """The one person's."""
     return site.browser()
+
+
+@pytest.fixture
+def team(dataset: Dataset) -> Iterator[Site]:
+    """A server with two accounts."""
+    for name in ("ada", "ben"):
+        add_account(dataset, name)
+    with running(dataset, local_user=None) as found:
+        yield found
+
+
+@pytest.fixture
+def ada(team: Site) -> Browser:
+    """Hers."""
+    return team.signed_in("ada")
+
+
+@pytest.fixture
+def ben(team: Site) -> Browser:
+    """His."""
+    return team.signed_in("ben")

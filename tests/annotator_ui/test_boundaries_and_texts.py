@@ -96,3 +96,9 @@ def test_undone_edit_gives_the_revision_back() -> None:
     edit = an_edit("A woman falls.", id="u1")
     undo = an_act("undo", uuid="u1")
     assert fold_texts(standing([edit, undo])) == {}
+
+
+def test_split_that_nothing_tells_the_extent_of_has_no_effect() -> None:
+    """A line of the log that was mended by hand must not keep a video from opening."""
+    act = an_act("boundary.split", event="E0", at_seconds=2.0)
+    assert fold_boundaries([act]).born == {}

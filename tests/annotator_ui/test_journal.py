@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator_ui.acts import MarkAdd
+from annotator_ui.acts import MarkAdd, VideoSeen
 from annotator_ui.journal import (
     LOG_NAME,
     Context,
@@ -180,3 +180,18 @@ def test_after_a_failed_sync_nothing_more_is_taken_until_a_restart(path: Path) -
     with Journal(path) as journal:
         assert journal.submit([a_draft("a")], admit)[0] == ["a"]
     assert ids_on_disk(path) == ["a"]
+
+
+def test_looks_of_one_minute_are_held_as_one_and_kept_as_they_came(path: Path) -> None:
+    def a_look(id: str, start: float, *, user: str = ME) -> Draft:
+        return Draft(id, user, VIDEO, None, VideoSeen(ranges=((start, start + 5.0),)))
+
+    with Journal(path) as journal:
+        journal.submit([a_look("a", 0.0), a_look("b", 5.0), a_look("c", 0.0, user=YOU)], admit)
+        state = journal.state(VIDEO)
+        assert [act.id for act in state.acts] == ["a", "c"]
+        assert state.marks.session(ME).seen == ((0.0, 10.0),)
+        assert journal.submit([a_look("b", 5.0)], admit)[0] == ["b"]
+    assert ids_on_disk(path) == ["a", "b", "c"]
+    with Journal(path) as journal:
+        assert journal.state(VIDEO) == state

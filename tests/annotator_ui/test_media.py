@@ -265,3 +265,14 @@ def test_real_files_keep_every_frame_and_time(tmp_path: Path) -> None:
         report = write_proxy(path, tmp_path / "proxy.mp4", clock=table)
         assert report.num_frames == len(table), path.name
         assert np.abs(frame_times(tmp_path / "proxy.mp4") - table.seconds).max() < 1e-6
+
+
+def test_what_a_killed_process_left_half_done_is_cleared_away(dataset: Dataset) -> None:
+    from tests.annotator_ui.site import running
+
+    for folder in ("proxies", "thumbs"):
+        (dataset.dir_path / folder).mkdir()
+    (dataset.dir_path / "proxies" / ".a.mp4.77.part").write_bytes(b"x")
+    (dataset.dir_path / "thumbs" / ".a.77.part").mkdir()
+    with running(dataset):
+        assert list(dataset.dir_path.glob("*/.*.part")) == []

@@ -33,7 +33,8 @@ def clicks(dataset: Dataset) -> list[Click]:
 
 def publish_all(dataset: Dataset) -> Published:
     states = read_states(dataset.dir_path / LOG_NAME)
-    return publish(dataset, states, exact_time=lambda _video, _frame: None)
+    videos = {video.id: video for video in Index(dataset).all(Video)}
+    return publish(dataset, states, videos=videos, exact_time=lambda _video, _frame: None)
 
 
 def scored(dataset: Dataset) -> None:

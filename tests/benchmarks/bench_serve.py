@@ -22,14 +22,14 @@ from engine.serving.footage import stretches_of
 from engine.serving.simulator import Simulated
 from tests.benchmarks.bench_media import REAL_VIDEOS
 
-SECONDS = 8.0
-NUM_ROUNDS = 3
+SECONDS, WARM_UP_SECONDS, NUM_ROUNDS = 8.0, 4.0, 3
 
 
 def measure() -> list[Case]:
     """Both cases, on real videos where the reference data is there, else on rendered ones."""
     with _footage() as folder, LocalExecutor() as executor:
-        bench = Bench(Config(), stretches_of(folder), executor, SECONDS, NUM_ROUNDS)
+        stretches = stretches_of(folder)
+        bench = Bench(Config(), stretches, executor, SECONDS, NUM_ROUNDS, WARM_UP_SECONDS)
         return list(measure_simulated(bench, Simulated()))
 
 

@@ -104,13 +104,6 @@ def test_a_service_that_is_gone_stops_the_run_and_keeps_what_was_done(three: Ray
     assert "6" not in found
 
 
-def test_a_reason_to_stop_ends_the_run(three: RayExecutor) -> None:
-    reasons_to_stop = iter([None, None])
-    three.why_stop = lambda: next(reasons_to_stop, "the servers gave up")
-    with pytest.raises(ServiceError, match="the servers gave up"):
-        list(three.run(WorkingStage(seconds=0.05), items(*[None] * 1000)))
-
-
 def test_items_are_built_only_as_they_are_needed(three: RayExecutor) -> None:
     built: list[int] = []
     work = (

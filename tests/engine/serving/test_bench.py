@@ -6,6 +6,7 @@ Nothing here says how fast anything is: other work on the machine would decide.
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from engine.config import CaptionSection, Config
@@ -84,3 +85,22 @@ def test_an_endpoint_needs_the_name_of_its_model(tmp_path: Path) -> None:
     outcome = vau("bench", "serve", "--endpoint", "http://127.0.0.1:9/v1", cwd=tmp_path)
     assert outcome.code == 2
     assert "--model" in outcome.err
+
+
+@pytest.mark.slow
+def test_the_command_says_both_ratios_as_json(folder: Path) -> None:
+    outcome = vau(
+        *("bench", "serve", "--videos", folder, "--seconds", "1", "--rounds", "1", "--json"),
+        cwd=folder,
+    )
+    assert outcome.code == 0
+    cases = orjson.loads(outcome.out)["cases"]
+    assert [case["name"] for case in cases] == [
+        "simulated server, frames ready",
+        "simulated server, decoding",
+    ]
+    for case in cases:
+        [only] = case["rounds"]
+        sides = only["ours"]["tokens_per_second"], only["raw"]["tokens_per_second"]
+        assert case["ratio"] == sides[0] / sides[1] > 0
+        assert only["ours"]["rejects"] == {}
