@@ -22,7 +22,7 @@ from engine.serving.footage import stretches_of
 from engine.serving.simulator import Simulated
 from tests.benchmarks.bench_media import REAL_VIDEOS
 
-SECONDS, WARM_UP_SECONDS, NUM_ROUNDS = 8.0, 4.0, 3
+SECONDS, WARM_UP_SECONDS, NUM_ROUNDS = 10.0, 3.0, 3
 
 
 def measure() -> list[Case]:
