@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-annotate install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
+.PHONY: help install install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -21,12 +21,6 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "vau-data needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@
-
-install-annotate: $(VENV)/installed-annotate ## add Gradio to .venv, for `vau-data annotate`
-
-$(VENV)/installed-annotate: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,annotate]'
 	@touch $@
 
 install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
@@ -79,7 +73,7 @@ test-ray: $(VENV)/installed-test-ray ## tests on a Ray cluster and an S3 server 
 	$(BIN)/python -m pytest tests/ray -m ray
 
 $(VENV)/installed-test-browser: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,annotate,test-browser]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,test-browser]'
 	@touch $@
 
 test-browser: $(VENV)/installed-test-browser ## the pages in a real Chromium (apt-get install chromium); minutes
