@@ -19,16 +19,17 @@ export function postJson(path, body, { signal } = {}) {
 }
 
 async function call(path, options) {
-  const response = await reach(path, options);
-  const text = await response.text();
+  const { response, text } = await reach(path, options);
   const body = isJson(response) && text ? JSON.parse(text) : null;
   if (response.ok) return body;
   throw new ApiError(response.status, reason(response, body), body);
 }
 
+/** A server that dies in the middle of its answer was not reached either. */
 async function reach(path, options) {
   try {
-    return await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+    const response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });
+    return { response, text: await response.text() };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "the server cannot be reached");

@@ -159,10 +159,10 @@ class Outbox {
   }
 
   #fail(error) {
-    if (!(error instanceof ApiError)) throw error;
     this.#problem = error.status === 401 ? "signed out" : error.message;
     this.#timer = setTimeout(() => this.flush(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+    if (!(error instanceof ApiError)) throw error; // tried again all the same
   }
 
   /** What another tab of the same person did. */

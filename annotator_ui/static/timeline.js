@@ -118,9 +118,9 @@ export class Timeline {
   async #loadThumbs(id) {
     this.#thumbs = Array(NUM_THUMBS).fill(null);
     for (let index = 0; index < NUM_THUMBS && this.video?.id === id; index += 1) {
-      const response = await fetch(`/thumb/${id}/${index}`).catch(() => null);
-      if (response?.ok) this.#keepThumb(id, index, await response.blob());
-      else if (response && response.status !== 404) return;
+      const { status, picture } = await thumbOf(id, index);
+      if (picture) this.#keepThumb(id, index, picture);
+      else if (status !== 404 && status !== 0) return;
       else {
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         index -= 1;
@@ -319,5 +319,15 @@ export class Timeline {
       const step = (event.deltaX || event.deltaY) / this.track.clientWidth;
       this.#pan(step * (this.#window.end - this.#window.start));
     }
+  }
+}
+
+/** Status 0: the server was not reached, or died in the middle of its answer. */
+async function thumbOf(id, index) {
+  try {
+    const response = await fetch(`/thumb/${id}/${index}`);
+    return { status: response.status, picture: response.ok ? await response.blob() : null };
+  } catch {
+    return { status: 0, picture: null };
   }
 }

@@ -62,3 +62,23 @@ def test_marks_made_while_the_server_is_down_survive_a_closed_tab(
     again.open(VIDEO)
     again.saved()
     assert len(again.frames()) == len(mortal.deeds(VIDEO, "mark.add")) == num_before + 3
+
+
+def test_answer_that_breaks_off_is_asked_for_again(mortal: Server, desk: Desk) -> None:
+    """What came after the answer's head was no "cannot be reached", and was never tried again."""
+    breaks = """(() => {
+        const fetchWhole = window.fetch;
+        window.fetch = async (path, options) => {
+            const response = await fetchWhole(path, options);
+            if (!String(path).includes('/api/events')) return response;
+            window.fetch = fetchWhole;
+            const broken = new ReadableStream({ start: (c) => c.error(new TypeError('gone')) });
+            return new Response(broken, response);
+        };
+    })()"""
+    desk.see(breaks)
+    num_before = len(mortal.deeds(VIDEO, "mark.add"))
+    desk.press(".", "m")
+    desk.wait("root.querySelector('.saved').innerText.includes('unsaved')")
+    desk.saved()
+    assert len(mortal.deeds(VIDEO, "mark.add")) == num_before + 1
