@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-annotate install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
+.PHONY: help install install-all install-annotate install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,24 +25,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 install-annotate: $(VENV)/installed-annotate ## add Gradio to .venv, for `vau-data annotate`
 
-$(VENV)/installed-annotate: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,annotate]'
-	@touch $@
-
 install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
-
-$(VENV)/installed-train: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
-	@touch $@
 
 install-ray: $(VENV)/installed-ray ## add Ray and S3 to .venv, for --ray and s3:// videos
 
-$(VENV)/installed-ray: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,s3]'
-	@touch $@
+install-all: $(VENV)/installed-all ## add all of these to .venv, and what their tests need
 
-$(VENV)/installed-test-ray: $(VENV)/installed-ray
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,s3,test-ray]'
+# The name of a stamp is the name of an extra in pyproject.toml.
+$(VENV)/installed-%: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,$*]'
 	@touch $@
 
 install-vllm: $(VLLM)/installed ## make .venv-vllm with vLLM, for NVIDIA GPUs where there are any, else for the CPU
@@ -77,10 +68,6 @@ test-vllm: install install-vllm ## tests against real vLLM servers with tiny mod
 
 test-ray: $(VENV)/installed-test-ray ## tests on a Ray cluster and an S3 server of this machine; minutes
 	$(BIN)/python -m pytest tests/ray -m ray
-
-$(VENV)/installed-test-browser: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,annotate,test-browser]'
-	@touch $@
 
 test-browser: $(VENV)/installed-test-browser ## the pages in a real Chromium (apt-get install chromium); minutes
 	$(BIN)/python -m pytest tests/browser -m browser
