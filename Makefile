@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-all install-annotate install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
+.PHONY: help install install-all install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,8 +22,6 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
-
-install-annotate: $(VENV)/installed-annotate ## add Gradio to .venv, for `vau-data annotate`
 
 install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from getpass import getuser
-from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
@@ -58,8 +57,6 @@ def serve(dataset: Dataset, options: ServeOptions, *, say: Callable[[str], None]
     local_user = _local_user(dataset, options)
     listener = _listen(options)
     try:
-        if options.has_shell and find_spec("gradio") is None:
-            raise UsageError("the pages need Gradio; install it: pip install 'vau-data[annotate]'")
         # Before Gradio is imported: it would report home.
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         with open_office(dataset, local_user=local_user) as office:

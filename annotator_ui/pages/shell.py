@@ -6,6 +6,7 @@ drops fast presses, forgets on reload, and wipes what a page's script has drawn.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
@@ -60,8 +61,23 @@ def mount_shell(
 ) -> FastAPI:
     """The app with the shell under `path`, open to those whom `user_of` names.
 
-    Gradio serves no file of ours or of the dataset's: no path is allowed to it.
+    Gradio serves no file of ours or of the dataset's: no path is allowed to it. Not to be called
+    where an event loop runs.
     """
+
+    async def mounted() -> FastAPI:
+        return _mounted(app, path=path, user_of=user_of)
+
+    # Where no loop runs, Gradio opens one for each of its locks and never closes it.
+    return asyncio.run(mounted())
+
+
+def _mounted(
+    app: FastAPI,
+    *,
+    path: str,
+    user_of: Callable[[Request], str | Awaitable[str | None] | None],
+) -> FastAPI:
     import gradio as gr
 
     theme = gr.themes.Base(

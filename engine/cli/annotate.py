@@ -37,12 +37,6 @@ def annotate(
     Ctrl-C ends it and loses nothing.
     """
     import signal
-    from importlib.util import find_spec
-
-    from engine.errors import UsageError
-
-    if not all(map(find_spec, ("fastapi", "uvicorn"))):
-        raise UsageError("the pages need more: pip install 'vau-data[annotate]'")
 
     from annotator_ui.serve import ServeOptions, is_loopback, serve
     from engine.cli._datasets import open_dataset

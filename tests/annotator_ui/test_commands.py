@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from annotator_ui.accounts import Accounts
@@ -193,9 +194,6 @@ def test_port_in_use_is_told(site: Site, dataset: Dataset) -> None:
 
 
 def test_page_of_the_command_answers_until_it_is_interrupted(dataset: Dataset) -> None:
-    pytest.importorskip("gradio")
-    import httpx
-
     command = [sys.executable, "-m", "engine.cli.main", "annotate", "--no-browser", "--port", "0"]
     running_command = subprocess.Popen(
         [*command, "--dataset", str(dataset.dir_path)],
