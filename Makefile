@@ -59,7 +59,7 @@ fix: install ## mend what the formatter and linter can mend
 	$(BIN)/ruff check --fix .
 
 test: install ## all tests that need no GPU, network or model
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 test-vllm: install install-vllm ## tests against real vLLM servers with tiny models; minutes
 	$(BIN)/python -m pytest tests/vllm -m vllm

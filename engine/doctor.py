@@ -28,7 +28,9 @@ from engine.version import VERSION
 Level = Literal["ok", "warning", "missing"]
 NEEDED = (
     "av",
+    "fastapi",
     "filelock",
+    "gradio",
     "httpx",
     "jsonlines",
     "numpy",
@@ -40,6 +42,7 @@ NEEDED = (
     "pydantic",
     "tqdm",
     "typer",
+    "uvicorn",
 )
 _LOW_DISK_BYTES = 5 * 2**30
 _FULL_DISK_BYTES = 2**28
