@@ -62,7 +62,12 @@ def load_features(dataset: Dataset, track: FeatureTrack) -> NDArray[np.float16]:
     Raises `FeatureError` where the file is missing, of another shape or kind, or holds a number
     that is none; its message names the video and says what to do.
     """
-    path = dataset.dir_path / track.path
+    return read_features(dataset.dir_path, track)
+
+
+def read_features(dataset_dir_path: Path, track: FeatureTrack) -> NDArray[np.float16]:
+    """`load_features`, for stages, which know the folder alone."""
+    path = dataset_dir_path / track.path
     features = _opened(path, track)
     expected = (track.num_crops, track.num_snippets, track.width)
     if features.shape != expected:

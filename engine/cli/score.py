@@ -1,11 +1,26 @@
 """`vau-data score`: videos -> score tracks."""
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from engine.cli import _options as opt
 
-EXAMPLE = "vau-data score --limit 10"
+EXAMPLE = "vau-data score --checkpoint scorers/first/best.safetensors"
 
 
 def score(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            show_default=False,
+            help="Score with this trained scorer instead of by motion, for this run only; features "
+            "that it needs are made first.",
+        ),
+    ] = None,
     dataset: opt.DatasetDir = None,
     dry_run: opt.DryRun = False,
     limit: opt.Limit = None,
@@ -18,6 +33,7 @@ def score(
 ) -> None:
     """Score how anomalous each moment of a video looks."""
     from engine.cli._datasets import open_dataset
+    from engine.cli._scorers import score_steps, with_checkpoint
     from engine.cli._stages import StageFlags, run_stages
 
     flags = StageFlags(
@@ -26,4 +42,5 @@ def score(
         is_quiet=quiet,
         ray=ray,
     )
-    run_stages(open_dataset(dataset), ("score",), flags)
+    opened = with_checkpoint(open_dataset(dataset), checkpoint)
+    run_stages(opened, score_steps(opened, ray=ray), flags)

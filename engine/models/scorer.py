@@ -1,9 +1,16 @@
 """What a trained scorer is to the engine: features of one video in, anomaly scores out."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.errors import UsageError
+from engine.features import sha256_of
 
 
 class Scorer(Protocol):
@@ -32,3 +39,39 @@ class Scorer(Protocol):
     def score(self, features: NDArray[np.floating]) -> NDArray[np.floating]:
         """(C, T, D) features of one video -> (T,) scores in [0, 1], crops averaged."""
         ...
+
+
+LoadScorer = Callable[[Path], Scorer]
+"""A checkpoint file -> the scorer; raises `UsageError` for files that hold none."""
+
+
+def nobody_loads(path: Path) -> Scorer:
+    """Stands where only plans are made. Raises `UsageError`."""
+    raise UsageError(
+        f"nothing here can load {path}; `vau-data score --checkpoint {path}` does, where PyTorch "
+        "is installed"
+    )
+
+
+@dataclass(frozen=True)
+class ScorerFile:
+    """A checkpoint; read when the first video is to be scored."""
+
+    path: Path
+    load: LoadScorer = nobody_loads
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the file. Raises `UsageError` where it is not there."""
+        try:
+            return sha256_of(self.path)
+        except OSError as error:
+            raise UsageError(
+                f"cannot read the checkpoint {self.path}: {error.strerror}; name a file with "
+                "--checkpoint or [score] model, or train one with `vau-data train scorer`"
+            ) from error
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """The scorer itself."""
+        return self.load(self.path)

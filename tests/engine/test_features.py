@@ -1,6 +1,7 @@
 """Feature files: written whole, read as their record says, refused by name otherwise."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def dataset(tmp_path: Path) -> Dataset:
 
 
 def a_stored_track(
-    dataset: Dataset, features: NDArray[np.floating] = NUMBERS, **changes: object
+    dataset: Dataset, features: NDArray[np.floating] = NUMBERS, **changes: Any
 ) -> FeatureTrack:
     track = a_feature_track(**changes)
     save_features(dataset.dir_path / track.path, features)
