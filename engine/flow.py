@@ -4,6 +4,7 @@ Each step is one arrow: a join says which items there are and from which records
 one item into records. To add one: write `engine/stages/<name>.py` and its join, and add it here.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,6 @@ from typing import Any
 from engine.census import Census, load_ledger, take_census
 from engine.config import BASELINE, Config, FeaturesSection
 from engine.dataset import Dataset
-from engine.errors import UsageError
 from engine.identity import with_canaries
 from engine.index import Index
 from engine.joins import files, footage, texts
@@ -22,12 +22,13 @@ from engine.models.baseline_features import BaselineFeatures
 from engine.models.build import build_captioner, build_summarizer
 from engine.models.features import FeatureExtractor
 from engine.models.scorer import ScorerFile
+from engine.models.vision_tower import TowerSettings, VisionTower
 from engine.proposals import ClickGrowth, NormalSegments, ScorePeaks
 from engine.runner import Executor, RunOptions, StageReport, report_at_rest, run_stage
 from engine.stage import Pending, Stage, fingerprint_of
 from engine.stages.caption import CaptionStage
 from engine.stages.clip import ClipStage
-from engine.stages.features import FeaturesStage
+from engine.stages.features import FeaturesStage, TowerStage
 from engine.stages.ingest import IngestStage
 from engine.stages.instruct import InstructStage
 from engine.stages.propose import ProposeStage
@@ -63,16 +64,19 @@ def ingest(config: Config) -> Stage[Any]:
 
 def features(config: Config) -> Stage[Any]:
     """Videos -> feature tracks, and files beside them."""
+    extractor = build_extractor(config.features)
+    if isinstance(extractor, VisionTower):
+        return TowerStage(extractor, num_threads=config.run.workers or os.cpu_count() or 1)
     media = config.media
-    deadlines = (media.deadline_seconds, media.deadline_per_video_second)
-    return FeaturesStage(build_extractor(config.features), *deadlines)
+    return FeaturesStage(extractor, media.deadline_seconds, media.deadline_per_video_second)
 
 
 def build_extractor(section: FeaturesSection) -> FeatureExtractor:
     """The extractor that `[features]` names."""
-    if section.extractor != BASELINE:
-        raise UsageError(f"[features] extractor {section.extractor!r} is not known")
-    return BaselineFeatures()
+    if section.extractor == BASELINE:
+        return BaselineFeatures()
+    settings = section.model_dump(exclude={"extractor"})
+    return VisionTower(TowerSettings(Path(section.extractor), **settings))
 
 
 def score(config: Config) -> Stage[Any]:

@@ -17,6 +17,7 @@ from engine.media.decode import all_frames
 from engine.media.remote import VideoFile, at_hand, fetch_deadline_seconds
 from engine.models.chat import Json
 from engine.models.features import FeatureExtractor, SnippetFeatures
+from engine.models.vision_tower import VisionTower
 from engine.stage import Item
 from schemas import FeatureTrack, Provenance, Record
 
@@ -83,6 +84,43 @@ class FeaturesStage:
         """Write the file, then its record."""
         assert isinstance(item.loaded, VideoFeatures)
         yield write_track(item, item.loaded, self.extractor)
+
+
+@dataclass(frozen=True)
+class TowerStage:
+    """A vision tower: several videos at once, each decoded in a thread that feeds a device.
+
+    They are decoded here, not in a process that can be killed: pictures would have to travel, and
+    `ingest` has already decoded every frame of each file within a deadline.
+    """
+
+    tower: VisionTower
+    num_threads: int
+    name: ClassVar[str] = "features"
+    writes: ClassVar[type[Record]] = FeatureTrack
+
+    @property
+    def concurrency(self) -> int:
+        """Videos decoded at once."""
+        return self.num_threads
+
+    def fingerprint_parts(self) -> Mapping[str, Json]:
+        """The tower's weights and settings."""
+        return self.tower.fingerprint_parts()
+
+    def check(self) -> None:
+        """Read the weights. Raises `UsageError` where they cannot be used."""
+        self.tower.load()
+
+    def close(self) -> None:
+        """Let the weights go."""
+        self.tower.release()
+
+    def process(self, item: Item[FeaturesItem]) -> Iterable[Record]:
+        """Decode once, embed, write the file, then its record."""
+        with at_hand(item.body.video_path) as path:
+            found = features_of(path, self.tower)
+        yield write_track(item, found, self.tower)
 
 
 def features_of(path: Path, extractor: FeatureExtractor) -> VideoFeatures:
