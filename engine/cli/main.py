@@ -20,6 +20,7 @@ from engine.cli import (
     clip,
     demo,
     doctor,
+    evaluate,
     export,
     export_clicks,
     features,
@@ -39,6 +40,7 @@ from engine.cli import (
     stats,
     status,
     summarize,
+    train,
     validate,
 )
 
@@ -64,6 +66,8 @@ COMMANDS = (
     Command("import hivau", import_hivau.import_hivau, import_hivau.EXAMPLE),
     Command("features", features.features, features.EXAMPLE),
     Command("score", score.score, score.EXAMPLE),
+    Command("train scorer", train.scorer, train.SCORER_EXAMPLE),
+    Command("evaluate detection", evaluate.detection, evaluate.DETECTION_EXAMPLE),
     Command("annotate", annotate.annotate, annotate.EXAMPLE),
     Command("annotators add", annotators.add, annotators.ADD_EXAMPLE),
     Command("annotators list", annotators.list_names, annotators.LIST_EXAMPLE),
@@ -98,8 +102,10 @@ _GROUPS = {
     "annotators": "Who may sign in to the pages.",
     "bench": "Measure how fast things are.",
     "blind": "Have people compare models' answers.",
+    "evaluate": "Measure how good scores are.",
     "import": "Bring in other people's annotations.",
     "prompts": "See what is said to models.",
+    "train": "Learn from the dataset.",
 }
 _COMMANDS_WITH_OTHERS = frozenset({"export"})
 

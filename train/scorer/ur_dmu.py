@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from train.scorer.dropout import Dropout
 from train.scorer.local_kernel import KernelNorm, spread_locally
 
 
@@ -66,6 +67,11 @@ class TrainingOutputs:
     """(n, T, hidden): a draw of it."""
     abnormal_mean: Tensor
     """(n, T, hidden)."""
+
+
+def as_float32(outputs: TrainingOutputs) -> TrainingOutputs:
+    """For the losses, whatever the network computed in."""
+    return TrainingOutputs(**{name: value.float() for name, value in vars(outputs).items()})
 
 
 class UrDmu(nn.Module):
@@ -186,7 +192,7 @@ class _Attention(nn.Module):
         self._kernel_norm = settings.kernel_norm
         self.to_qkv = nn.Linear(settings.hidden_dim, 4 * inner_dim, bias=False)
         self.to_out = nn.Sequential(
-            nn.Linear(2 * inner_dim, settings.hidden_dim), nn.Dropout(settings.dropout)
+            nn.Linear(2 * inner_dim, settings.hidden_dim), Dropout(settings.dropout)
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -208,9 +214,9 @@ class _FeedForward(nn.Module):
         self.net = nn.Sequential(
             nn.Linear(dim, dim),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(dim, dim),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -240,6 +246,7 @@ class _Head(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 128), nn.ReLU(), nn.Linear(128, 1), nn.Sigmoid())
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, T, dim) -> (B, T)."""
-        scores: Tensor = self.mlp(hidden)
+        """(B, T, dim) -> (B, T), in float32: near 0 and 1 the losses need its digits."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            scores: Tensor = self.mlp(hidden.float())
         return scores.squeeze(-1)
