@@ -1,6 +1,6 @@
 """Frames in, a vision tower's class tokens out, averaged over each snippet's chosen frames.
 
-Any tower that transformers loads from a folder and that has a class token: CLIP, also LanguageBind's
+Any tower that transformers loads from a folder and that has a class token: CLIP, LanguageBind's
 picture tower, InternViT as `internvl_vision`, plain ViT. Models with own code are not run.
 """
 
@@ -217,6 +217,7 @@ def _all_devices() -> tuple[str, ...]:
 def _load_model(dir_path: Path, *, device: str, precision: str) -> Any:
     try:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoModel
         from transformers.utils import logging as their_logging
     except ModuleNotFoundError as error:
@@ -233,7 +234,7 @@ def _load_model(dir_path: Path, *, device: str, precision: str) -> Any:
             local_files_only=True,
             trust_remote_code=False,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UsageError(f"transformers cannot load {dir_path}: {error}; {_HOW}") from error
     return getattr(model, "vision_model", model).to(device).eval()
 
