@@ -41,6 +41,8 @@ class Scorer(Protocol):
         ...
 
 
+MODEL_NAME = "model.safetensors"
+"""Of the weights in a folder that training wrote."""
 LoadScorer = Callable[[Path], Scorer]
 """A checkpoint file -> the scorer; raises `UsageError` for files that hold none."""
 
@@ -58,16 +60,22 @@ class ScorerFile:
     """A checkpoint; read when the first video is to be scored."""
 
     path: Path
+    """The file, or the folder that training wrote."""
     load: LoadScorer = nobody_loads
+
+    @property
+    def file_path(self) -> Path:
+        """The file itself."""
+        return self.path / MODEL_NAME if self.path.is_dir() else self.path
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the file. Raises `UsageError` where it is not there."""
         try:
-            return sha256_of(self.path)
+            return sha256_of(self.file_path)
         except OSError as error:
             raise UsageError(
-                f"cannot read the checkpoint {self.path}: {error.strerror}; name a file with "
+                f"cannot read the checkpoint {self.file_path}: {error.strerror}; name a file with "
                 "--checkpoint or [score] model, or train one with `vau-data train scorer`"
             ) from error
 
