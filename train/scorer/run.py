@@ -21,6 +21,7 @@ from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.progress import Progress
 from engine.version import VERSION
+from train.scorer.allocator import keep_freed_memory
 from train.scorer.card import ModelCard, Selection
 from train.scorer.checkpoint import CARD_NAME, MODEL_NAME, save_checkpoint, write_whole
 from train.scorer.corpus import Corpus, groups_of, load_corpus, sha256_of_videos
@@ -140,6 +141,8 @@ def train_scorer(
         return TrainReport(plan.dir_path, card, card.num_steps, 0.0)
     with _only_here(plan.dir_path):
         device = _device(plan.options.device)
+        if device.type == "cpu":
+            keep_freed_memory()
         samples = make_samples(
             dataset,
             plan.corpus.train,

@@ -57,7 +57,7 @@ def average_segments(rows: NDArray[np.floating], num_segments: int) -> NDArray[n
     sums = np.add.reduceat(rows.astype(np.float32), edges[:-1], axis=0)
     lengths = np.maximum(np.diff(edges), 1).astype(np.float32)
     # Where a segment is empty reduceat gives its first row, which is what is wanted.
-    means: NDArray[np.float32] = sums / lengths.reshape(-1, *[1] * (rows.ndim - 1))
+    means = sums / lengths.reshape(-1, *[1] * (rows.ndim - 1))
     return means.astype(np.float32, copy=False)
 
 
