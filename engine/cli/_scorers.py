@@ -36,16 +36,19 @@ def _with(dataset: "Dataset", **sections: Any) -> "Dataset":
     return replace(dataset, config=dataset.config.model_copy(update=sections))
 
 
-def with_checkpoint(dataset: "Dataset", checkpoint: Path | None) -> "Dataset":
-    """The dataset as if dataset.toml named this scorer."""
+def with_checkpoint(
+    dataset: "Dataset", checkpoint: Path | None, *, writes: bool = True
+) -> "Dataset":
+    """The dataset as if dataset.toml named this scorer. `writes`: what it says is kept."""
     section = dataset.config.score
     chosen = None if checkpoint is None else str(checkpoint.resolve())
     if chosen is None or chosen == section.model:
         return dataset
-    remark(
-        f'note: {checkpoint} is for this run only; set model = "{chosen}" in [score] of '
-        "dataset.toml, or the next run without --checkpoint scores by motion again"
-    )
+    if writes:
+        remark(
+            f'note: {checkpoint} is for this run only; set model = "{chosen}" in [score] of '
+            "dataset.toml, or the next run without --checkpoint scores by motion again"
+        )
     return _with(dataset, score=section.model_copy(update={"model": chosen}))
 
 

@@ -21,6 +21,29 @@ def score(
             "that it needs are made first.",
         ),
     ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option(
+            "--watch",
+            metavar="VIDEO|URL",
+            show_default=False,
+            help="Score this file or stream (rtsp://…) as it arrives, and print the scores; "
+            "nothing is written, and no dataset is needed.",
+        ),
+    ] = None,
+    lookahead: Annotated[
+        int,
+        typer.Option("--lookahead", min=0, metavar="N", help="--watch: snippets to wait for."),
+    ] = 2,
+    patience: Annotated[
+        float,
+        typer.Option(
+            "--patience",
+            min=0.1,
+            metavar="SECONDS",
+            help="--watch: after so long without news a file has ended, and a stream is lost.",
+        ),
+    ] = 30.0,
     dataset: opt.DatasetDir = None,
     dry_run: opt.DryRun = False,
     limit: opt.Limit = None,
@@ -32,6 +55,11 @@ def score(
     quiet: opt.Quiet = False,
 ) -> None:
     """Score how anomalous each moment of a video looks."""
+    if watch is not None:
+        from engine.cli._watch import WatchFlags, watch_source
+
+        watch_source(watch, WatchFlags(dataset, checkpoint, lookahead, patience, as_json))
+        return
     from engine.cli._datasets import open_dataset
     from engine.cli._scorers import score_steps, with_checkpoint
     from engine.cli._stages import StageFlags, run_stages
