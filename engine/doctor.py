@@ -12,11 +12,11 @@ from shlex import quote
 from tempfile import TemporaryFile
 from typing import Literal
 
-from engine.config import ModelSection, VllmSection
+from engine.config import BASELINE, ModelSection, VllmSection
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.intruders import ROOT_DIR_PATH, find_intruders
-from engine.models.build import BASELINE, build_captioner, build_summarizer
+from engine.models.build import build_captioner, build_summarizer
 from engine.models.chat import Captioner, Summarizer
 from engine.models.connected import check_model, close_model
 from engine.serving.gpus import GpuShare, read_gpus

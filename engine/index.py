@@ -30,6 +30,7 @@ from schemas import (
     Click,
     Clip,
     Event,
+    FeatureTrack,
     HumanCaption,
     Instruction,
     Record,
@@ -44,6 +45,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 LEDGERS: dict[type[Record], tuple[str, ...]] = {
     Video: ("ingest", IMPORT_LEDGER),
     Click: (IMPORT_LEDGER, ANNOTATE_LEDGER),
+    FeatureTrack: ("features", IMPORT_LEDGER),
     ScoreTrack: ("score", IMPORT_LEDGER),
     Event: ("propose", IMPORT_LEDGER, ANNOTATE_LEDGER),
     Clip: ("clip", IMPORT_LEDGER),
@@ -57,6 +59,7 @@ LEDGERS: dict[type[Record], tuple[str, ...]] = {
 WORDS: dict[type[Record], str] = {
     Video: "video",
     Click: "click",
+    FeatureTrack: "features",
     ScoreTrack: "score",
     Event: "event",
     Clip: "clip",

@@ -23,6 +23,7 @@ from schemas import (
     Click,
     Clip,
     Event,
+    FeatureTrack,
     HumanCaption,
     Instruction,
     Record,
@@ -40,6 +41,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 RECORD_FILES: dict[type[Record], str] = {
     Video: "videos.jsonl",
     Click: "clicks.jsonl",
+    FeatureTrack: "features.jsonl",
     ScoreTrack: "scores.jsonl",
     Event: "events.jsonl",
     Clip: "clips.jsonl",

@@ -25,7 +25,7 @@ from tests.vllm.servers import CAPTION_FLAGS, VLLM_BIN, build_model, serving
 
 SECONDS, WARM_UP_SECONDS, NUM_ROUNDS = 10.0, 3.0, 3
 NUM_LAYERS = 48
-"""As slow as a real model, so that it is the engine that decides, and not what decodes beside it."""
+"""As slow as a real model, so that the engine decides, and not what decodes beside it."""
 
 
 def measure() -> list[Case]:

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from engine.serving.bench import Case
-from tests.benchmarks import bench_media, bench_scale, bench_serve, bench_start
+from tests.benchmarks import bench_media, bench_scale, bench_scorer, bench_serve, bench_start
 
 README_PATH = Path(__file__).parent / "README.md"
 _HELP_REPEATS = 7
@@ -40,6 +40,7 @@ def main() -> None:
         _start(bench_start.main()),
         _media(bench_media.measure()),
         _serve(bench_serve.measure()),
+        _scorer(bench_scorer.measure()),
         _help(),
     ]
     README_PATH.write_text("\n".join(parts), encoding="utf-8")
@@ -132,6 +133,11 @@ def _serve(cases: list[Case]) -> str:
 
 def _capacity(requests_per_second: float | None) -> str:
     return "unknown" if requests_per_second is None else f"{requests_per_second:.1f}"
+
+
+def _scorer(found: dict[str, Any]) -> str:
+    told = "\n\n".join(bench_scorer.lines(found))
+    return f"## The anomaly scorer\n\nAgainst UR-DMU's formulas written plainly.\n\n{told}\n"
 
 
 def _help() -> str:

@@ -52,7 +52,12 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "media.deadline_per_video_second": (9.0, NOTHING),
     "media.memory_gib": (1.0, NOTHING),
     "media.cache_gib": (9.0, NOTHING),
-    "score.model": ("baseline", NOTHING),
+    "features.extractor": ("baseline", NOTHING),  # another needs weights; tested beside it
+    "features.num_frames": (1, NOTHING),
+    "features.precision": ("float32", NOTHING),
+    "features.batch_size": (3, NOTHING),
+    "features.devices": (("cpu",), NOTHING),
+    "score.model": ("baseline", NOTHING),  # a checkpoint is tested beside its stage
     "score.videos": ("all", NOTHING),
     "annotate.reaction_seconds": (0.3, NOTHING),
     "annotate.single_keys": (False, NOTHING),
