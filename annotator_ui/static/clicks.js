@@ -37,7 +37,7 @@ export class ClicksPage {
     this.grabber = new Grabber();
     this.timeline = new Timeline(this.#timelineHooks());
     this.marks = new MarkList(this.#markHooks(), { emptyText: this.#emptyText() });
-    this.guide = el("details", { class: "guide", open: true });
+    this.guide = el("details", { class: "guide", open: true, hidden: true });
     this.bar = el("footer", { class: "action-bar" });
     this.side = el("aside", { class: "side", "aria-label": "Marks and guidelines" }, this.marks.node, this.guide);
     this.node = el("div", { class: "bench" }, this.bench.queue.node, this.stage.node, this.side,

@@ -4,6 +4,7 @@ const CODES = { Comma: ",", Period: ".", Space: "Space" };
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Delete: "Del", Escape: "Esc" };
 const IS_TYPED = new Set(["text", "search", "password", "email", "number", "url", "tel"]);
 const PRESSES = "button, a[href], summary, [role=tab], [role=option], [role=radio], input, select";
+const OPEN_TAB = "[role=tab][aria-selected=true]"; // who came by a tab still has it in focus
 
 /** "M", "Shift+→", "Ctrl+Z": what this press is called; null for a modifier alone. */
 export function chordOf(event) {
@@ -36,7 +37,7 @@ export function isTyping(event) {
 export function belongsToFocused(event, chord) {
   const target = event.composedPath()[0];
   if (!(target instanceof Element)) return false;
-  if (chord === "Enter" || chord === "Space") return target.closest(PRESSES) !== null;
+  if (chord === "Enter" || chord === "Space") return target.closest(PRESSES) !== null && !target.closest(OPEN_TAB);
   return (chord === "↑" || chord === "↓") && target.closest("[role=listbox]") !== null;
 }
 

@@ -2,6 +2,7 @@
 
 import { clock, el, replace } from "./dom.js";
 
+const NAME_END = 9; // letters at the end of a name, which tell videos apart, are never cut off
 const ROW_PX = 32;
 const SPARE_ROWS = 8;
 const STATES = {
@@ -49,7 +50,7 @@ export class Queue {
     this.list = el("div", { class: "rows", role: "listbox", "aria-label": `List of ${this.noun}` });
     this.scroller = el("div", { class: "scroller", on: { scroll: () => this.#paint() } }, this.list);
     this.empty = el("p", { class: "empty", role: "status" });
-    this.node = el("nav", { class: "queue", "aria-label": this.noun }, this.search, this.tabs, this.scroller, this.empty);
+    this.node = el("nav", { class: "queue", "aria-label": this.noun }, this.search, this.tabs, this.empty, this.scroller);
     new ResizeObserver(() => this.#paint()).observe(this.scroller);
     this.list.addEventListener("keydown", (event) => this.#walk(event));
   }
@@ -135,7 +136,7 @@ export class Queue {
       on: { click: () => this.open(video.id) },
     },
     el("span", { class: "sign", text: isCurrent ? "▶" : sign, "aria-hidden": "true" }),
-    el("span", { class: "name", text: video.name }),
+    el("span", { class: "name" }, el("span", { class: "name-start", text: video.name.slice(0, -NAME_END) }), el("span", { text: video.name.slice(-NAME_END) })),
     notes.length ? el("span", { class: "tag", text: notes.join(" · ") }) : null,
     el("span", { class: "detail", text: this.detail(video) }),
     el("span", { class: "unseen", text: `, ${state}` }));

@@ -110,7 +110,7 @@ export class TextPage {
 
   #conflictsOf(text) {
     const refused = this.view.context.outbox.refused();
-    return refused.filter((event) => event.refusal.conflict && keyOf(event.body) === keyOf(text));
+    return refused.filter((event) => event.refusal.current_rev && keyOf(event.body) === keyOf(text));
   }
 
   // Acts

@@ -87,7 +87,7 @@ function diffNode(before, after, title) {
 
 /** Two people changed one text: both versions, and what may become of them. */
 function conflictNode(conflict, hooks) {
-  const { theirs } = conflict.refusal.conflict;
+  const { theirs } = conflict.refusal;
   const mine = conflict.body.text ?? null;
   const choose = (label, choice, kind = "") => button(label, { kind, run: () => hooks.settle(conflict, choice) });
   const heading = mine === null ? "Someone changed this text before your verdict on it." : "Someone changed this text while you edited it.";

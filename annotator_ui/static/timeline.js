@@ -29,7 +29,7 @@ export class Timeline {
     this.thumbs = el("div", { class: "thumbs", "aria-hidden": "true" });
     this.canvas = el("canvas", { class: "curve", "aria-hidden": "true" });
     this.items = el("div", { class: "items" });
-    this.playhead = el("div", { class: "playhead", "aria-hidden": "true" });
+    this.playhead = el("div", { class: "playhead", hidden: true, "aria-hidden": "true" });
     this.preview = el("div", { class: "preview", hidden: true, "aria-hidden": "true" },
       el("img", { alt: "" }), el("span", {}));
     this.track = el("div", { class: "track" }, this.thumbs, this.canvas, this.items, this.playhead);

@@ -24,7 +24,7 @@ export class Workbench {
     this.isOpen = options.isOpen ?? ((video) => video.state === "todo");
     this.pathOf = options.pathOf ?? ((id) => `/api/video/${id}?page=${view.page}`);
     this.stage = new Stage(hooks);
-    this.queue = new Queue({ open: (id) => this.open(id), ...options.queue });
+    this.queue = new Queue({ open: (id) => this.#openByHand(id), ...options.queue });
     this.shelf = new Shelf(this.pathOf, view.signal);
     this.info = null;
     view.signal.addEventListener("abort", () => this.#leave());
@@ -53,6 +53,12 @@ export class Workbench {
       this.#report(error, () => this.start());
       return false;
     }
+  }
+
+  /** Chosen in the list: the keys belong to the video from then on, and no longer to the list. */
+  #openByHand(id) {
+    this.stage.node.focus({ preventScroll: true });
+    return this.open(id);
   }
 
   async open(id) {

@@ -19,3 +19,58 @@ READ_CODE = """(() => {
     if (check !== word % 256) throw new Error(`no valid code: ${word.toString(16)}`);
     return index;
 })()"""
+
+WEAK_CONTRASTS = """(() => {
+    const canvas = new OffscreenCanvas(1, 1);
+    const brush = canvas.getContext('2d', { willReadFrequently: true });
+    const rgba = (color) => {
+        brush.clearRect(0, 0, 1, 1);
+        brush.fillStyle = color;
+        brush.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = brush.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = (top, below) => below.map((v, i) => top[i] * top[3] + v * (1 - top[3]));
+    const parts = (node) => {
+        const found = [];
+        for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) found.push(at);
+        return found;
+    };
+    const under = (node, { x, y, width, height }) => {
+        const all = node.getRootNode().elementsFromPoint(x + width / 2, y + height / 2);
+        const at = all.indexOf(node);
+        return at < 0 ? parts(node) : all.slice(at);
+    };
+    const ground = (node, box) => {
+        const layers = [];
+        for (const one of under(node, box)) {
+            layers.unshift(rgba(getComputedStyle(one).backgroundColor));
+            if (layers[0][3] === 1) break;
+        }
+        return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
+    };
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const light = ([r, g, b]) =>
+        0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+    const wordsOf = (node) =>
+        [...node.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join('').trim();
+    const isShown = (node) => !node.closest(':disabled, .unseen, .grabber, option')
+        && node.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+    const weak = [];
+    for (const node of root.querySelectorAll('*')) {
+        const words = wordsOf(node);
+        if (words === '' || !isShown(node)) continue;
+        const style = getComputedStyle(node);
+        const back = ground(node, node.getBoundingClientRect());
+        const ink = rgba(style.color);
+        for (const one of parts(node)) ink[3] *= Number(getComputedStyle(one).opacity);
+        const [dark, bright] = [light(over(ink, back)), light(back)].sort((a, b) => a - b);
+        const size = parseFloat(style.fontSize), isBold = Number(style.fontWeight) >= 700;
+        const wanted = size >= 24 || (isBold && size >= 18.66) ? 3 : 4.5;
+        const contrast = (bright + 0.05) / (dark + 0.05);
+        if (contrast >= wanted) continue;
+        weak.push(`${node.className || node.tagName} "${words.slice(0, 30)}": ${contrast.toFixed(2)}`);
+    }
+    return weak;
+})()"""
+"""Texts on the screen whose contrast is below WCAG AA (1.4.3), each with what it is."""

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from engine.dataset import Dataset
+from tests.annotator_ui.site import PASSWORD
 from tests.browser.eyes import READ_CODE
 from tests.videos import COLUMNS, ROWS
 
@@ -32,6 +33,13 @@ class Server:
     port: int
     log_path: Path
     process: "subprocess.Popen[bytes] | None" = None
+    fresh: list[str] = field(default_factory=list)
+    """Videos that no test took yet."""
+
+    def fresh_video(self) -> str:
+        """One that nobody opened before, whose file is ready."""
+        assert self.fresh, "more tests than videos; make more of them"
+        return self.fresh.pop()
 
     @property
     def url(self) -> str:
@@ -89,14 +97,16 @@ class Server:
         self.process.wait(timeout=30)
         self.process = None
 
-    def acts(self) -> list[dict[str, Any]]:
-        """The log on disk."""
+    def acts(self, video: str, *, seen: bool = False) -> list[dict[str, Any]]:
+        """What the log on disk says of a video; what was seen of it only if asked for."""
         path = self.dataset.dir_path / "annotations.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lines = path.read_text().splitlines() if path.exists() else []
+        acts = [act for act in map(json.loads, lines) if act["video_id"] == video]
+        return [act for act in acts if seen or act["do"]["op"] != "video.seen"]
 
-    def marks_added(self) -> list[dict[str, Any]]:
-        """What `mark.add` acts on disk say, in order."""
-        return [act["do"] for act in self.acts() if act["do"]["op"] == "mark.add"]
+    def deeds(self, video: str, op: str) -> list[dict[str, Any]]:
+        """What acts of one kind on a video say, in order."""
+        return [act["do"] for act in self.acts(video) if act["do"]["op"] == op]
 
 
 @contextmanager
@@ -120,6 +130,8 @@ class Desk:
 
     page: Page
     name: str = "clicks"
+    video: str = ""
+    """That was opened last."""
 
     def element(self) -> str:
         return f"document.querySelector('vau-player[page={self.name}]')"
@@ -157,11 +169,12 @@ class Desk:
         titles = {"blind": "Blind evaluation"}
         self.page.get_by_role("tab", name=titles.get(name, name.capitalize())).click()
         desk = Desk(self.page, name)
-        desk.wait("el?.content !== undefined")
+        desk.wait("el?.content !== undefined && el.offsetParent !== null")
         return desk
 
     def open(self, video: str) -> None:
         """A video of the list, until its picture is shown and nothing moves."""
+        self.video = video
         self.wait("content.bench.queue.videos.length > 0")
         self.see(
             "content.bench.open(content.bench.queue.videos.find((v) => v.name === given.v).id)",
@@ -172,6 +185,10 @@ class Desk:
     def wait_for_picture(self, video: str | None = None) -> None:
         name = "true" if video is None else f"content.bench.info?.name === {json.dumps(video)}"
         self.wait(f"{name} && content.stage.isReady && content.stage.frames.shown >= 0", 60)
+
+    def notice(self) -> str:
+        """What the page says just now."""
+        return self.text(".notice")
 
     def code(self) -> int:
         """The number that the frame on the screen carries."""
@@ -204,7 +221,23 @@ def _fail(error: object) -> None:
 
 
 def a_desk(browser: Browser, server: Server, name: str = "clicks", **options: Any) -> Desk:
-    """The page of that name, with its list loaded."""
-    desk = Desk(a_tab(browser, server, **options))
+    """The page of that name, in a browser of its own."""
+    return opened(a_tab(browser, server, **options), name)
+
+
+def opened(page: Page, name: str = "clicks") -> Desk:
+    """The page of that name in a tab that was just opened."""
+    desk = Desk(page)
     desk.wait("el?.content !== undefined", 40)
     return desk if name == "clicks" else desk.go_to(name)
+
+
+def signed_in(browser: Browser, server: Server, name: str, page_name: str = "clicks") -> Desk:
+    """A browser of its own in which one of the team signed in by the keyboard."""
+    page = a_tab(browser, server)
+    page.locator("#name").press_sequentially(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/")
+    return opened(page, page_name)

@@ -1,15 +1,9 @@
-"""The clicks page: what is pressed is marked, kept, and undone, and typing does nothing."""
+"""The clicks page: what is pressed is marked, kept and undone, and typing does nothing."""
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import Browser
 
-from engine.executors.local import LocalExecutor
-from tests.browser.harness import Desk, Server, a_desk, another_tab, serving
-from tests.builders import a_dataset, add_video, run_named
+from tests.browser.harness import Desk, Server, a_desk, another_tab, opened
 
-VIDEO = "walk"
 SUGGESTED = (
     "content.bench.info.suggestions.push("
     "{ id: 'one', frame: 50, time_seconds: 2, score: 0.9 },"
@@ -17,68 +11,52 @@ SUGGESTED = (
 )
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    dataset = a_dataset(tmp_path_factory.mktemp("clicks") / "ds")
-    add_video(dataset, f"{VIDEO}.mp4", num_frames=200)
-    add_video(dataset, "later.mp4", num_frames=60)
-    with LocalExecutor(workers=2) as executor:
-        run_named(dataset, "ingest", executor=executor)
-    with serving(dataset) as found:
-        found.settle()
-        yield found
+def marked(desk: Desk, *keys: str) -> None:
+    """Press keys that make one mark more, and wait for it."""
+    num = len(desk.frames())
+    desk.press(*keys)
+    desk.wait(f"content.marksShown.length === {num + 1}")
 
 
-@pytest.fixture
-def desk(server: Server, browser: Browser) -> Iterator[Desk]:
-    found = a_desk(browser, server)
-    found.open(VIDEO)
-    yield found
-    found.page.context.close()
-
-
-def test_twenty_fast_presses_are_twenty_marks(server: Server, desk: Desk) -> None:
+def test_twenty_fast_presses_are_twenty_marks(plain: Server, desk: Desk) -> None:
     desk.press("Space", *"m" * 20)
     desk.wait("content.marksShown.length === 20")
     desk.saved()
-    assert len(server.marks_added()) == 20
-    assert all(mark["is_live"] for mark in server.marks_added())
+    marks = plain.deeds(desk.video, "mark.add")
+    assert len(marks) == 20
+    assert all(mark["is_live"] for mark in marks)
 
 
-def test_live_mark_lies_a_reaction_time_before_what_was_shown(server: Server, desk: Desk) -> None:
+def test_live_mark_lies_a_reaction_time_before_what_was_shown(plain: Server, desk: Desk) -> None:
     desk.press("l")
     desk.wait("content.stage.frames.shown > 40")
     desk.press("m", "k")
     desk.saved()
-    (mark,) = server.marks_added()
+    (mark,) = plain.deeds(desk.video, "mark.add")
     shown = desk.see("content.stage.frames.shown")
     assert 5 <= shown - mark["frame"] <= 15
     assert mark["speed"] == 1
 
 
-def test_reload_restores_marks_and_their_undo(server: Server, desk: Desk) -> None:
-    desk.press(".", ".", "m")
-    desk.wait("content.marksShown.length === 1")
-    desk.press(".", "m")
-    desk.wait("content.marksShown.length === 2")
+def test_reload_restores_marks_and_their_undo(plain: Server, desk: Desk) -> None:
+    marked(desk, ".", ".", "m")
+    marked(desk, ".", "m")
     desk.saved()
     desk.page.reload()
     desk.wait("el?.content !== undefined", 40)
-    desk.wait_for_picture(VIDEO)
+    desk.open(desk.video)
     assert desk.frames() == [2, 3]
     desk.press("Control+z")
     desk.wait("content.marksShown.length === 1")
     desk.press("Control+Shift+z")
     desk.wait("content.marksShown.length === 2")
     desk.saved()
-    assert [act["do"]["op"] for act in server.acts()][-2:] == ["undo", "redo"]
+    assert [act["do"]["op"] for act in plain.acts(desk.video)][-2:] == ["undo", "redo"]
 
 
-def test_page_and_server_agree_on_what_stands(server: Server, desk: Desk) -> None:
-    for keys in ((".", "m"), (".", "m"), (".", "m")):
-        num = len(desk.frames())
-        desk.press(*keys)
-        desk.wait(f"content.marksShown.length === {num + 1}")
+def test_page_and_server_agree_on_what_stands(desk: Desk) -> None:
+    for _ in range(3):
+        marked(desk, ".", "m")
     desk.press("1", "s", "2", "d", "Control+z", "3", "i")
     desk.saved()
     said = desk.see("fetch('/api/video/' + content.bench.info.id).then((r) => r.json())")
@@ -87,46 +65,105 @@ def test_page_and_server_agree_on_what_stands(server: Server, desk: Desk) -> Non
     assert [state for _, _, state in as_shown] == ["unsure", "confirmed", "ignored"]
 
 
-def test_typing_makes_no_events(server: Server, desk: Desk) -> None:
+def test_mark_is_dragged_to_another_frame(plain: Server, desk: Desk) -> None:
+    marked(desk, ".", "m")
+    box = desk.page.locator("vau-player[page=clicks] .mark").bounding_box()
+    track = desk.page.locator("vau-player[page=clicks] .track").bounding_box()
+    assert box is not None
+    assert track is not None
+    mouse = desk.page.mouse
+    mouse.move(box["x"] + box["width"] / 2, box["y"] + 8)
+    mouse.down()
+    mouse.move(track["x"] + track["width"] * 0.3, box["y"] + 8)
+    mouse.move(track["x"] + track["width"] * 0.5, box["y"] + 8, steps=4)
+    mouse.up()
+    desk.wait("content.marksShown[0].frame > 90")
+    desk.saved()
+    (move,) = plain.deeds(desk.video, "mark.move")
+    assert move["frame"] == desk.frames()[0] == 100
+    assert desk.code() == 100
+
+
+def test_click_on_a_mark_goes_to_its_frame(desk: Desk) -> None:
+    marked(desk, *"." * 5, "m")
+    desk.press("Shift+ArrowRight")
+    desk.wait("content.stage.frames.shown > 100")
+    desk.page.locator("vau-player[page=clicks] .mark-go").click()
+    desk.wait("content.stage.frames.shown === 5")
+    assert desk.code() == 5
+
+
+def test_keys_belong_to_the_video_after_a_click_in_the_list(desk: Desk) -> None:
+    """The row that was clicked kept the focus, and Space and Enter with it."""
+    desk.page.locator("vau-player[page=clicks] .row.is-current").click()
+    desk.wait_for_picture(desk.video)
+    desk.press("Space")
+    desk.wait("content.stage.velocity > 0")
+
+
+def test_keys_belong_to_the_video_after_a_click_on_its_tab(desk: Desk) -> None:
+    """The tab that was clicked kept the focus, and Space and Enter with it."""
+    desk.page.get_by_role("tab", name="Clicks").click()
+    desk.press("Space")
+    desk.wait("content.stage.velocity > 0")
+
+
+def test_typing_makes_no_events(plain: Server, desk: Desk) -> None:
     desk.page.locator("vau-player[page=clicks] input[type=search]").click()
     desk.page.keyboard.type("mmm dxb,.1 ")
     desk.page.wait_for_timeout(300)
     assert desk.frames() == []
-    assert server.acts() == []
+    assert plain.acts(desk.video) == []
 
 
-def test_suggestion_is_decided_by_one_key_each(server: Server, desk: Desk) -> None:
+def test_suggestion_is_decided_by_one_key_each(plain: Server, desk: Desk) -> None:
     assert desk.see(SUGGESTED) == 2
     desk.press("n")
     desk.wait("content.stage.velocity > 0")
     desk.press("a", "x")
     desk.saved()
-    ops = [act["do"]["op"] for act in server.acts() if act["do"]["op"] != "video.seen"]
-    assert ops == ["mark.add", "suggestion.reject"]
-    assert server.marks_added()[0]["source"] == "model_accepted"
+    acts = plain.acts(desk.video)
+    assert [act["do"]["op"] for act in acts] == ["mark.add", "suggestion.reject"]
+    assert acts[0]["do"]["source"] == "model_accepted"
 
 
-def test_quiet_video_is_asked_to_be_seen_first(server: Server, desk: Desk) -> None:
+def test_quiet_video_is_asked_to_be_seen_first(plain: Server, desk: Desk) -> None:
     desk.press("b")
-    assert "90 %" in desk.text(".notice")
-    assert server.acts() == []
+    assert "90 %" in desk.notice()
+    assert plain.acts(desk.video) == []
     desk.press("b")
-    desk.wait("content.bench.info?.name === 'later'")
+    desk.wait(f"content.bench.info && content.bench.info.name !== '{desk.video}'")
     desk.saved()
-    assert [act["do"].get("state") for act in server.acts()] == ["nothing"]
+    assert [act["do"].get("state") for act in plain.acts(desk.video)] == ["nothing"]
 
 
-def test_enter_goes_on_to_the_next_video(server: Server, desk: Desk) -> None:
+def test_enter_goes_on_to_the_next_video(plain: Server, desk: Desk) -> None:
     desk.see(SUGGESTED)
-    desk.press("m")
-    desk.wait("content.marksShown.length === 1")
+    marked(desk, "m")
     desk.press("Enter")
-    assert "still open" in desk.text(".notice")
+    assert "still open" in desk.notice()
     desk.press("Enter")
-    desk.wait("content.bench.info?.name === 'later'")
+    desk.wait(f"content.bench.info && content.bench.info.name !== '{desk.video}'")
+    desk.saved()
+    assert plain.deeds(desk.video, "video.state")[-1]["state"] == "done"
 
 
-def test_single_keys_can_be_limited_to_the_video(desk: Desk) -> None:
+def test_second_tab_shows_what_the_first_does(plain: Server, desk: Desk) -> None:
+    other = opened(another_tab(desk.page.context, plain))
+    other.open(desk.video)
+    desk.page.bring_to_front()
+    marked(desk, ".", "m")
+    other.wait("content.marksShown.length === 1")
+    other.page.bring_to_front()
+    other.press("1", "d")
+    desk.wait("content.marksShown.length === 0")
+    desk.saved()
+    assert [act["do"]["op"] for act in plain.acts(desk.video)] == ["mark.add", "mark.delete"]
+
+
+def test_single_keys_can_be_limited_to_the_video(plain: Server, browser: Browser) -> None:
+    desk = a_desk(browser, plain)
+    desk.open(plain.fresh_video())
     desk.press("?")
     desk.page.locator("vau-player[page=clicks] #single-keys").uncheck()
     desk.press("Escape")
@@ -135,45 +172,15 @@ def test_single_keys_can_be_limited_to_the_video(desk: Desk) -> None:
     desk.page.wait_for_timeout(300)
     assert desk.frames() == []
     desk.page.locator("vau-player[page=clicks] .stage").focus()
+    marked(desk, "m")
+    desk.page.context.close()
+
+
+def test_key_can_be_another_one(desk: Desk) -> None:
+    desk.press("?")
+    row = desk.page.locator("vau-player[page=clicks] .key-row", has_text="Mark now")
+    row.get_by_role("button", name="change").click()
+    desk.press("u", "Escape")
     desk.press("m")
-    desk.wait("content.marksShown.length === 1")
-
-
-def test_marks_made_while_the_server_is_down_survive_a_closed_tab(
-    server: Server, desk: Desk
-) -> None:
-    server.kill()
-    desk.press(".", *"m" * 3)
-    desk.wait("content.marksShown.length === 3")
-    desk.wait("root.querySelector('.saved').innerText.includes('3 unsaved')")
-    context = desk.page.context
-    desk.page.close()
-    server.start()
-    again = Desk(another_tab(context, server))
-    again.wait("el?.content !== undefined", 40)
-    again.wait_for_picture(VIDEO)
-    again.saved()
-    assert len(again.frames()) == len(server.marks_added()) == 3
-
-
-def test_crash_of_the_server_in_mid_burst_loses_and_doubles_nothing(
-    server: Server, desk: Desk
-) -> None:
-    desk.press(*"m" * 8)
-    server.kill()
-    desk.press(*"m" * 8)
-    desk.wait("content.marksShown.length === 16")
-    server.start()
-    desk.saved()
-    marks = [mark["mark"] for mark in server.marks_added()]
-    assert len(marks) == len(set(marks)) == 16
-
-
-def test_second_tab_shows_what_the_first_does(server: Server, desk: Desk) -> None:
-    other = Desk(another_tab(desk.page.context, server))
-    other.wait("el?.content !== undefined", 40)
-    other.wait_for_picture(VIDEO)
-    desk.page.bring_to_front()
-    desk.press(".", "m")
-    desk.wait("content.marksShown.length === 1")
-    other.wait("content.marksShown.length === 1")
+    marked(desk, "u")
+    assert len(desk.frames()) == 1

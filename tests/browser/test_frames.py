@@ -107,17 +107,17 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def desk(matrix: Server, browser: Browser) -> Iterator[Desk]:
+def watcher(matrix: Server, browser: Browser) -> Iterator[Desk]:
     found = a_desk(browser, matrix)
     yield found
     found.page.context.close()
 
 
 @pytest.fixture(params=MATRIX)
-def codes(request: pytest.FixtureRequest, matrix: Server, desk: Desk) -> list[int]:
+def codes(request: pytest.FixtureRequest, matrix: Server, watcher: Desk) -> list[int]:
     """A video of the matrix is open; the codes of its frames in order."""
     name = video_id_of(matrix.dataset, request.param)
-    desk.open(name)
+    watcher.open(name)
     return codes_of(matrix.dataset.dir_path / "videos" / request.param)
 
 
@@ -150,37 +150,37 @@ def scattered(num_frames: int) -> list[int]:
     return [0, num_frames - 1, *((n * 61 + 17) % num_frames for n in range(NUM_SEEKS))]
 
 
-def test_page_knows_as_many_frames_as_a_decoder_shows(desk: Desk, codes: list[int]) -> None:
-    assert desk.see("content.stage.source.length") == len(codes)
+def test_page_knows_as_many_frames_as_a_decoder_shows(watcher: Desk, codes: list[int]) -> None:
+    assert watcher.see("content.stage.source.length") == len(codes)
 
 
-def test_seek_shows_the_frame_it_names(desk: Desk, codes: list[int]) -> None:
-    seen = look_around(desk, "goTo", scattered(len(codes)))
+def test_seek_shows_the_frame_it_names(watcher: Desk, codes: list[int]) -> None:
+    seen = look_around(watcher, "goTo", scattered(len(codes)))
     wrong = [one for one in seen if one["shown"] != one["target"]]
     assert wrong == []
     assert [one["code"] for one in seen] == [codes[one["shown"]] for one in seen]
 
 
-def test_step_shows_the_neighbor(desk: Desk, codes: list[int]) -> None:
+def test_step_shows_the_neighbor(watcher: Desk, codes: list[int]) -> None:
     middle = len(codes) // 2
-    look_around(desk, "goTo", [middle])
-    seen = look_around(desk, "step", [1] * 12 + [-1] * 24)
+    look_around(watcher, "goTo", [middle])
+    seen = look_around(watcher, "step", [1] * 12 + [-1] * 24)
     wanted = [middle + n for n in range(1, 13)] + [middle + 12 - n for n in range(1, 25)]
     assert [one["shown"] for one in seen] == wanted
     assert [one["code"] for one in seen] == [codes[frame] for frame in wanted]
 
 
-def test_mark_made_while_paused_names_the_frame_shown(desk: Desk, codes: list[int]) -> None:
-    look_around(desk, "goTo", [len(codes) // 3])
-    num_before = len(desk.frames())
-    desk.press("Space")
+def test_mark_made_while_paused_names_the_frame_shown(watcher: Desk, codes: list[int]) -> None:
+    look_around(watcher, "goTo", [len(codes) // 3])
+    num_before = len(watcher.frames())
+    watcher.press("Space")
     for pause_ms in (90, 130, 210):
-        desk.page.wait_for_timeout(pause_ms)
-        desk.press("Space", "m")
-        desk.wait(f"content.marksShown.length === {num_before + 1}")
+        watcher.page.wait_for_timeout(pause_ms)
+        watcher.press("Space", "m")
+        watcher.wait(f"content.marksShown.length === {num_before + 1}")
         num_before += 1
-        mark = desk.see("content.marksShown.find((mark) => mark.mark === content.selectedMark)")
-        assert codes[mark["frame"]] == desk.code()
+        mark = watcher.see("content.marksShown.find((mark) => mark.mark === content.selectedMark)")
+        assert codes[mark["frame"]] == watcher.code()
         assert not mark["is_live"]
-        desk.press("Space")
-    desk.press("k")
+        watcher.press("Space")
+    watcher.press("k")
