@@ -29,7 +29,7 @@ $(VENV)/installed-annotate: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,annotate]'
 	@touch $@
 
-install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
+install-train: $(VENV)/installed-train ## add PyTorch and transformers to .venv, for training and vision towers; their tests then run too
 
 $(VENV)/installed-train: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
