@@ -55,7 +55,7 @@ def main() -> None:
     clips_dir_path, work_dir_path = map(Path, sys.argv[1:])
     started = time.monotonic()
     corpus = build_fights(clips_dir_path, work_dir_path)
-    dataset = _dataset(corpus, work_dir_path / "dataset")
+    dataset = fights_dataset(corpus, work_dir_path / "dataset")
     print(f"videos and features: {time.monotonic() - started:.0f} s", flush=True)
     clicks = load_recipe("laptop")
     videos = changed(clicks, name="laptop-video", supervision="video")
@@ -83,7 +83,7 @@ def table(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-def _dataset(corpus: FightCorpus, dir_path: Path) -> Dataset:
+def fights_dataset(corpus: FightCorpus, dir_path: Path) -> Dataset:
     """Ingested, clicked, with features."""
     at = ("--dataset", str(dir_path))
     if not dir_path.exists():
