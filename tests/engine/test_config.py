@@ -67,6 +67,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.guidelines": ("guidelines.toml", NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
+    "propose.min_score": (0.25, {"propose"}),
     "propose.max_events_per_video": (2, {"propose"}),
     "propose.max_normal_segments": (1, {"propose"}),
     "clip.method": ("uniform", {"clip"}),
