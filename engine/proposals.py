@@ -66,7 +66,6 @@ class ClickGrowth:
     min_score_range: float = 0.05
     """A track that varies by less says nothing about extents."""
     extent: ClickExtent = ClickExtent()
-    """The click-only rule to fall back to."""
 
 
 @dataclass(frozen=True)
