@@ -23,7 +23,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
+install-train: $(VENV)/installed-train ## add PyTorch and transformers to .venv, for training and vision towers; their tests then run too
 
 install-ray: $(VENV)/installed-ray ## add Ray and S3 to .venv, for --ray and s3:// videos
 

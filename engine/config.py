@@ -108,6 +108,9 @@ class ProposeSection(_Section):
     """Whether the motion score may shape events that have clicks; it is no anomaly score."""
     max_events_per_video: int = Field(default=5, ge=1)
     """For videos nobody clicked."""
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    """For videos that nobody clicked or labelled: where a trained scorer stays below this, there
+    is no abnormal event, and normal segments are drawn instead."""
     max_normal_segments: int = Field(default=3, ge=1)
 
 

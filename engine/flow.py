@@ -95,6 +95,7 @@ def propose(config: Config) -> Stage[Any]:
         peaks=replace(ScorePeaks(), max_events=section.max_events_per_video),
         normal=replace(NormalSegments(), max_segments=section.max_normal_segments),
         use_baseline_scores=section.use_baseline_scores,
+        min_score=section.min_score,
         seed=config.dataset.seed,
     )
 

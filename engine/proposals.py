@@ -64,9 +64,8 @@ class ClickGrowth:
     """Events below 1/4 of the click-only length are not believed and no side beyond 4/2 of it:
     95 % of the reference events are within 4 × of that length, 91 % within 3 ×."""
     min_score_range: float = 0.05
-    """A track that varies by less says nothing about extents and is not used."""
+    """A track that varies by less says nothing about extents."""
     extent: ClickExtent = ClickExtent()
-    """The click-only rule to fall back to."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,16 @@ class ScorePeaks:
     smoothing_snippets: float = 2.0
     """Standard deviation of the Gaussian smoothing; 2 snippets are about a second."""
     min_prominence: float = 0.1
-    """A peak must stand out this much from the higher of its two valleys; scores are in [0, 1]."""
+    """A peak must stand out this much from the higher of its two valleys."""
     alpha: float = 0.5
-    """An event lasts while its height exceeds this share of the peak's. The 0.9 of the click rule
-    keeps the tip only: of a bell-shaped peak it spans a third of the area, 0.5 three quarters."""
+    """An event lasts while its height exceeds this share of the peak's. Of a bell-shaped peak 0.9
+    spans a third of the area, 0.5 three quarters."""
     min_gap_seconds: float = 2.0
     """A weaker peak nearer than this to a kept event is part of it."""
     max_events: int = 5
     """At most so many events, the highest peaks first."""
+    min_score: float = 0.0
+    """A lower peak is none; for scores that mean something by themselves, as motion's do not."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def events_from_scores(
     edges = [*map(float, snippet_starts_seconds), end_seconds]
     kept: list[tuple[int, int]] = []
     for peak in prominent_peaks(heights, settings.min_prominence):
-        if len(kept) == settings.max_events:
+        if len(kept) == settings.max_events or smoothed[peak] < settings.min_score:
             break
         if _is_near(peak, kept, edges, settings.min_gap_seconds):
             continue
@@ -383,7 +384,7 @@ def _prominence(heights: Track, top: int) -> float:
 
 
 def _is_near(
-    peak: int, kept: Sequence[tuple[int, int]], edges: Sequence[float], gap_seconds: float
+    peak: int, kept: list[tuple[int, int]], edges: list[float], gap_seconds: float
 ) -> bool:
     return any(
         edges[first] - edges[peak + 1] < gap_seconds and edges[peak] - edges[last + 1] < gap_seconds

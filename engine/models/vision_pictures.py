@@ -1,7 +1,7 @@
 """Frames in, the numbers that a vision tower takes out, as its `preprocessor_config.json` says.
 
 Done with OpenCV: the image processors of transformers want torchvision. Shrinking averages areas
-where theirs interpolates, so vectors differ a little from theirs (below 1 % of their length).
+where theirs interpolates, so vectors differ a little from theirs.
 """
 
 import json

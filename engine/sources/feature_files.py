@@ -77,8 +77,8 @@ def _by_name(paths: Iterable[Path]) -> dict[str, _ByCrop]:
 
 
 def _in_order(by_crop: _ByCrop) -> tuple[Path, ...]:
-    crops: list[int | None] = [*sorted(crop for crop in by_crop if crop is not None)]
-    return tuple(by_crop[crop][0] for crop in (crops or [None]))
+    numbers = sorted(crop for crop in by_crop if crop is not None)
+    return tuple(by_crop[crop][0] for crop in numbers) or (by_crop[None][0],)
 
 
 def _meant(names: VideoNames, name: str) -> Sequence[Video]:

@@ -28,7 +28,8 @@ Written by `make bench` on {date}: {machine}. Ratios are taken within one run, s
 medians; the machine is shared, so seconds move by a factor of two between runs.
 
 Beside these: `fit_click_extent.py` refits the click rule (figures in `engine/PROPOSALS.md`);
-`motion_quality.py` measures the motion score (figures in `engine/models/README.md`).
+`motion_quality.py` measures the motion score (figures in `engine/models/README.md`);
+`fights_scorer.py` trains scorers on real video (figures in `train/README.md`).
 """
 
 

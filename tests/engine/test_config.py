@@ -67,6 +67,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.guidelines": ("guidelines.toml", NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
+    "propose.min_score": (0.25, {"propose"}),
     "propose.max_events_per_video": (2, {"propose"}),
     "propose.max_normal_segments": (1, {"propose"}),
     "clip.method": ("uniform", {"clip"}),
@@ -229,3 +230,18 @@ def test_where_no_dataset_is_above_the_error_says_how_to_make_one(tmp_path: Path
 def test_an_annotation_only_video_has_no_file_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="annotations but no video file"):
         a_dataset(tmp_path).video_file(a_video())
+
+
+def test_files_that_dataset_toml_names_are_relative_to_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "dataset.toml"
+    path.write_text(
+        '[features]\nextractor = "towers/clip"\n[score]\nmodel = "/far/away.safetensors"\n'
+    )
+    config = load_config(path)
+    assert config.features.extractor == str(tmp_path / "towers/clip")
+    assert config.score.model == "/far/away.safetensors"
+    path.write_text("")
+    assert (load_config(path).features.extractor, load_config(path).score.model) == (
+        "baseline",
+        "baseline",
+    )

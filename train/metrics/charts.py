@@ -100,7 +100,7 @@ class _Picture:
 
 def _curve_picture(title: str, x_name: str, y_name: str) -> _Picture:
     side = _CURVE_SIDE_PX
-    frame = _Frame(76, 64, side - 106, side - 140)
+    frame = _Frame(76, 80, side - 106, side - 156)
     picture = _Picture.blank((side, side), frame)
     _draw_axes(picture, ("0", "1"))
     write(picture.pen, [title], (frame.left, 18), _TITLE)
@@ -111,7 +111,7 @@ def _curve_picture(title: str, x_name: str, y_name: str) -> _Picture:
         write(picture.pen, [label], (x - length(label, _LABEL.size) / 2, floor + 8), _LABEL)
     left = frame.left + frame.width / 2 - length(x_name, _LABEL.size) / 2
     write(picture.pen, [x_name], (left, floor + 34), _LABEL)
-    write(picture.pen, [y_name], (frame.left + 8, frame.top + 4), _LABEL)
+    write(picture.pen, [y_name], (frame.left, frame.top - 28), _LABEL)
     return picture
 
 

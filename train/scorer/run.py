@@ -37,7 +37,6 @@ CHECKPOINTS_DIR_NAME = "checkpoints"
 STATE_NAME = "state.pt"
 SEGMENTS_NAME = "segments.npy"
 LOGS_DIR_NAME = "tensorboard"
-_SECONDS_BETWEEN_STATES = 60.0
 _STEPS_BETWEEN_LOGS = 10
 
 SelectOn = Literal["validation", "test"]
@@ -54,6 +53,8 @@ class TrainOptions:
     """`test` is what the papers do: figures on the test set then flatter."""
     device: str = "auto"
     is_quiet: bool = False
+    seconds_between_states: float = 60.0
+    """How much work a kill can cost."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _train(dataset: Dataset, plan: TrainPlan, samples: Samples, progressed: _Pro
             is_look = progressed.step % recipe.validate_every == 0
             if is_look or progressed.step == recipe.num_steps:
                 _look(dataset, plan, progressed, log)
-            if is_look or time.monotonic() - last_state > _SECONDS_BETWEEN_STATES:
+            if time.monotonic() - last_state >= plan.options.seconds_between_states:
                 _write_state(plan, progressed)
                 last_state = time.monotonic()
             shown.advance(is_reject=False)

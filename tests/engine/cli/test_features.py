@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.dataset import Dataset
 from engine.features import load_features
 from engine.index import Index
+from engine.models.baseline_features import BaselineFeatures
 from schemas import FeatureTrack, ScoreTrack
 from tests.engine.cli.command_line import vau
 from tests.scorers import untaught_scorer
@@ -91,3 +93,30 @@ def test_a_file_that_is_no_checkpoint_stops_before_features_are_made(dataset: Pa
     outcome = vau("score", "--checkpoint", "x.safetensors", cwd=dataset)
     assert (outcome.code, "x.safetensors" in outcome.err) == (2, True)
     assert not (dataset / "features").exists()
+
+
+def test_another_extractor_is_for_one_run_and_its_folder_is_checked(dataset: Path) -> None:
+    outcome = vau("features", "--extractor", dataset / "nothing", "--quiet", cwd=dataset)
+    assert outcome.code == 2
+    assert "is for this run only" in outcome.err
+    assert "is no model" in outcome.err
+
+
+def test_imported_features_whose_file_was_deleted_are_named_by_score(
+    dataset: Path, tmp_path: Path
+) -> None:
+    npy = tmp_path / "npy"
+    npy.mkdir()
+    vectors = np.zeros((16, BaselineFeatures.width), np.float32)
+    np.save(npy / "a.npy", vectors)
+    imported = vau("import", "features", npy, "--extractor", "baseline-1", cwd=dataset)
+    assert imported.code == 0, imported.err
+    assert "videos of this dataset without a file: b, c" in imported.out
+    (dataset / "features/baseline-1/a.npy").unlink()
+    scorer = untaught_scorer(tmp_path / "scorer")
+    outcome = vau("score", "--checkpoint", scorer, "--quiet", "--workers", 1, cwd=dataset)
+    assert outcome.code == 4
+    assert "1 rejected (1 features_unusable)" in outcome.out
+    listed = vau("rejects", "--stage", "score", cwd=dataset).out
+    assert "a: its features" in listed
+    assert "import the file again" in listed

@@ -92,7 +92,7 @@ from engine.dataset import Dataset
 from tests.train.scorer.test_run import a_recipe
 from train.scorer.run import TrainOptions, train_scorer
 dataset, out = Dataset.open(Path(sys.argv[1])), Path(sys.argv[2])
-options = TrainOptions(out_dir_path=out, is_quiet=True)
+options = TrainOptions(out_dir_path=out, is_quiet=True, seconds_between_states=0.1)
 report = train_scorer(dataset, a_recipe(num_steps=400), options)
 print(report.first_step)
 """
