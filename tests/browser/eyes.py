@@ -69,7 +69,8 @@ WEAK_CONTRASTS = """(() => {
         const wanted = size >= 24 || (isBold && size >= 18.66) ? 3 : 4.5;
         const contrast = (bright + 0.05) / (dark + 0.05);
         if (contrast >= wanted) continue;
-        weak.push(`${node.className || node.tagName} "${words.slice(0, 30)}": ${contrast.toFixed(2)}`);
+        const name = node.className || node.tagName;
+        weak.push(`${name} "${words.slice(0, 30)}": ${contrast.toFixed(2)}`);
     }
     return weak;
 })()"""
