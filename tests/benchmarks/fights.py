@@ -60,7 +60,7 @@ def build_fights(clips_dir_path: Path, out_dir_path: Path, *, seed: int = 0) -> 
     videos_dir_path = out_dir_path / "videos"
     videos_dir_path.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
-    videos = []
+    videos: list[FightVideo] = []
     for split in SHARES:
         fights = part_of(sorted((clips_dir_path / "fight").iterdir()), split)
         normal = part_of(sorted((clips_dir_path / "normal").iterdir()), split)

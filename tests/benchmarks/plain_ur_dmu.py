@@ -99,13 +99,14 @@ class PlainUrDmu(nn.Module):
         )
         divergence = (-0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1)).mean()
         far, near = _top(aa_mean, aa_att).norm(dim=-1), _top(sample, nn_att).norm(dim=-1)
-        return (
+        total: Tensor = (
             bce(_top_mean(scores), labels)
             + 0.1 * memories
             + 0.1 * functional.triplet_margin_loss(anchor, positive, negative)
             + 0.001 * divergence
             + 0.0001 * functional.relu(100 - far + near).mean()
         )
+        return total
 
     def _hidden(self, features: Tensor) -> Tensor:
         x: Tensor = functional.relu(self.embed(features.permute(0, 2, 1))).permute(0, 2, 1)
