@@ -131,8 +131,8 @@ def test_a_stretch_that_a_person_discarded_is_not_proposed_again() -> None:
 
 def test_a_clicked_event_that_a_person_discarded_does_not_come_back_with_another_extent() -> None:
     click = a_click(time_seconds=25.5)
-    [made] = proposed(clicks=(click,))
     [shaped] = proposed(clicks=(click,), scores=a_peak())
+    made = shaped.model_copy(update={"start_seconds": 25.0, "end_seconds": 26.0})
     assert tiou(extent(shaped), extent(made)) < 0.5
     again = proposed(
         clicks=(click,), scores=a_peak(), earlier=(made,), discarded=(made,), next_number=1
