@@ -202,7 +202,8 @@ class Index:
         """`get`, as a view, in a third of the time; as a record where reviewed or refused."""
         if not (self._reviews and self.reviews(record_type, record_id)):
             try:
-                return view_reader(record_type)(self.lines(record_type)[record_id])
+                view: AnyRecord = view_reader(record_type)(self.lines(record_type)[record_id])
+                return view
             except REFUSED:  # rightly or not: the record's own reader decides
                 return self.get(record_type, record_id)
         return self.get(record_type, record_id)
