@@ -210,6 +210,7 @@ def test_a_record_that_was_written_is_read_back_the_same(record: Record) -> None
     line = dump_line(record)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
+    assert line[:-1].decode() == record.model_dump_json()
     assert parse_record(type(record), line[:-1], path=Path("x.jsonl")) == record
 
 
