@@ -56,14 +56,17 @@ class FightCorpus:
 
 
 def build_fights(clips_dir_path: Path, out_dir_path: Path, *, seed: int = 0) -> FightCorpus:
-    """Write all videos and files; `clips_dir_path` has the folders `fight` and `normal`."""
+    """Write all videos and files; `clips_dir_path` has the folders `fight` and `normal`.
+
+    Another seed makes other videos and divides the files in another way.
+    """
     videos_dir_path = out_dir_path / "videos"
     videos_dir_path.mkdir(parents=True, exist_ok=True)
     rng = random.Random(seed)
     videos: list[FightVideo] = []
     for split in SHARES:
-        fights = part_of(sorted((clips_dir_path / "fight").iterdir()), split)
-        normal = part_of(sorted((clips_dir_path / "normal").iterdir()), split)
+        fights = part_of(sorted((clips_dir_path / "fight").iterdir()), split, seed=seed)
+        normal = part_of(sorted((clips_dir_path / "normal").iterdir()), split, seed=seed)
         for number in range(2 * _NUM_OF_EACH[split]):
             is_abnormal = number % 2 == 0
             plan = _plan(rng, fights, normal) if is_abnormal else rng.choices(normal, k=12)
@@ -73,9 +76,12 @@ def build_fights(clips_dir_path: Path, out_dir_path: Path, *, seed: int = 0) -> 
     return _with_files(out_dir_path, videos_dir_path, videos)
 
 
-def part_of(files: Sequence[Path], split: Split) -> list[Path]:
-    """The files of one part; which one a file is in depends on the names alone."""
-    ranked = sorted(files, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
+def part_of(files: Sequence[Path], split: Split, *, seed: int = 0) -> list[Path]:
+    """The files of one part; which one a file is in depends on the names and the seed alone."""
+    salt = str(seed) if seed else ""
+    ranked = sorted(
+        files, key=lambda path: hashlib.sha256(f"{salt}{path.name}".encode()).hexdigest()
+    )
     splits = list(SHARES)
     edges = [sum(list(SHARES.values())[: n + 1]) for n in range(len(splits))]
     place = splits.index(split)
