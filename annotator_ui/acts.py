@@ -11,8 +11,9 @@ Key = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 RecordId = Annotated[str, Field(min_length=1, max_length=300)]
 Words = Annotated[str, Field(pattern=r"\S", max_length=20_000)]
 Frame = Annotated[int, Field(ge=0, lt=2**31)]
-TextField = Literal["text", "judgement", "description", "analysis"]
-TextTarget = Literal["caption", "summary"]
+TextField = Literal["text", "caption", "judgement", "description", "analysis"]
+"""Of an instruction: the task whose answer it is."""
+TextTarget = Literal["caption", "summary", "instruction"]
 MarkState = Literal["confirmed", "ignored", "unsure"]
 VideoStateWord = Literal["todo", "done", "unsure", "flagged", "nothing"]
 MOST_RANGES = 2000

@@ -8,6 +8,7 @@ from typing import Literal
 
 from annotator_ui.keyfile import Signer
 from annotator_ui.plans import Plan, make_plan, read_plan, write_plan
+from annotator_ui.room import make_room, note_opened
 from annotator_ui.thumbs import NUM_THUMBS, thumb_path, thumb_times
 from annotator_ui.workshop import ProxyJob, ThumbsJob, Workshop
 from engine.dataset import Dataset
@@ -66,6 +67,12 @@ class MediaRoom:
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
+
+    def make_room(self) -> None:
+        """Keep what was made under the bound of `[annotate] cache_gib`."""
+        dir_path = self.dataset.dir_path
+        made = [*(dir_path / "proxies").glob("[!.]*.mp4"), *(dir_path / "thumbs").glob("[!.]*")]
+        make_room(made, max_bytes=int(self.dataset.config.annotate.cache_gib * 2**30))
 
     def view(self, video: Video) -> MediaView:
         """What to serve now; orders what is missing."""
@@ -135,7 +142,11 @@ class MediaRoom:
             found = Served(source, media_type)
         else:
             return None
-        return found if found.path.is_file() else None
+        if not found.path.is_file():
+            return None
+        if variant == "proxy":
+            note_opened(found.path)
+        return found
 
     def thumb(self, video: Video, number: int) -> Path | None:
         """Thumbnail `number`; None where it is not there (yet). Orders them."""
@@ -143,6 +154,7 @@ class MediaRoom:
             return None
         path = thumb_path(self._thumbs_dir_path(video), number)
         if path.is_file():
+            note_opened(path.parent)
             return path
         self.order_thumbs(video)
         return None

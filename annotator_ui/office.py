@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from annotator_ui.accounts import Accounts, Throttle
 from annotator_ui.admission import Admission
@@ -19,11 +20,14 @@ from annotator_ui.media import MediaRoom
 from annotator_ui.passes import Passes
 from annotator_ui.publish import publish
 from annotator_ui.workshop import Workshop
+from engine.census import Census
 from engine.dataset import Dataset
 from engine.errors import VauDataError
 from engine.executors.local import LocalExecutor
-from engine.flow import FLOW, run_step
+from engine.flow import FLOW, Step, run_step
+from engine.joins.facts import Facts
 from engine.runner import RunOptions
+from engine.stage import Pending
 from schemas import Video
 
 logger = logging.getLogger(__name__)
@@ -40,12 +44,12 @@ class Publisher:
     """Publishes what was done, shortly after it was done; runs `propose` when a page asks."""
 
     publish: Callable[[list[str]], None]
-    propose: Callable[[], None]
+    propose: Callable[[list[str]], None]
     _dirty: set[str] = field(default_factory=set)
+    _proposed: set[str] = field(default_factory=set)
+    """Up to date since this server started."""
     _unproposed: set[str] = field(default_factory=set)
-    """Published since `propose` ran last."""
-    _has_proposed: bool = False
-    _wants_proposals: bool = False
+    """Whose events a page waits for."""
     _last_at: float = 0.0
     _first_at: float = 0.0
     _problem: str | None = None
@@ -55,7 +59,7 @@ class Publisher:
 
     def start(self, video_ids: list[str]) -> None:
         """Publish what a crash may have left, then go on as things come."""
-        if not self._attempt(set(video_ids), wants_proposals=False):
+        if not self._attempt(set(video_ids), set()):
             self._dirty.update(video_ids)
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
@@ -70,13 +74,12 @@ class Publisher:
             self._news.notify()
 
     def wants_proposals(self, video_id: str) -> bool:
-        """Have `propose` brought up to date; whether it has to be, for this video."""
+        """Have a video's proposals brought up to date; whether they have to be."""
         with self._news:
-            pending = self._dirty | self._unproposed
-            if self._has_proposed and video_id not in pending:
+            if video_id in self._proposed and video_id not in self._dirty:
                 return False
             if self._problem is None:
-                self._wants_proposals = True
+                self._unproposed.add(video_id)
                 self._news.notify()
             return True
 
@@ -92,7 +95,7 @@ class Publisher:
             self._news.notify()
         if self._thread is not None:
             self._thread.join()
-        self._attempt(self._dirty, wants_proposals=False)
+        self._attempt(self._dirty, set())
 
     def _run(self) -> None:
         while True:
@@ -102,17 +105,15 @@ class Publisher:
                 if self._is_closed:
                     return
                 dirty, self._dirty = self._dirty, set()
-                wants_proposals, self._wants_proposals = self._wants_proposals, False
-            if not self._attempt(dirty, wants_proposals=wants_proposals):
-                self._put_back(dirty, wants_proposals=wants_proposals)
+                unproposed, self._unproposed = self._unproposed, set()
+            if not self._attempt(dirty, unproposed):
+                self._put_back(dirty, unproposed)
 
     def _is_due(self) -> bool:
         now = time.monotonic()
         is_quiet = now >= self._last_at + QUIET_SECONDS
         is_late = now >= self._first_at + MOST_WAIT_SECONDS
-        return (
-            self._is_closed or self._wants_proposals or bool(self._dirty and (is_quiet or is_late))
-        )
+        return bool(self._is_closed or self._unproposed or (self._dirty and (is_quiet or is_late)))
 
     def _seconds_to_wait(self) -> float | None:
         if not self._dirty:
@@ -122,14 +123,14 @@ class Publisher:
             0.01, min(self._last_at + QUIET_SECONDS, self._first_at + MOST_WAIT_SECONDS) - now
         )
 
-    def _attempt(self, dirty: set[str], *, wants_proposals: bool) -> bool:
+    def _attempt(self, dirty: set[str], unproposed: set[str]) -> bool:
         try:
             if dirty:
                 self.publish(sorted(dirty))
-                self._unproposed |= dirty
-            if wants_proposals:
-                self.propose()
-                self._unproposed, self._has_proposed = set(), True
+                self._proposed -= dirty
+            if unproposed:
+                self.propose(sorted(unproposed))
+                self._proposed |= unproposed
         except VauDataError as error:
             if self._problem is None:
                 logger.warning("not published yet, and tried again: %s", error)
@@ -138,11 +139,11 @@ class Publisher:
         self._problem = None
         return True
 
-    def _put_back(self, dirty: set[str], *, wants_proposals: bool) -> None:
+    def _put_back(self, dirty: set[str], unproposed: set[str]) -> None:
         with self._news:
             self._news.wait_for(lambda: self._is_closed, timeout=RETRY_SECONDS)
             self._dirty |= dirty
-            self._wants_proposals |= wants_proposals
+            self._unproposed |= unproposed
 
 
 @dataclass
@@ -176,6 +177,7 @@ class Office:
         self.library = Library(dataset, self.signer)
         self.workshop = Workshop(int(dataset.config.media.memory_gib * 2**30))
         self.media = MediaRoom(dataset, self.signer, self.workshop)
+        self.workshop.after_job = self.media.make_room
         self.publisher = Publisher(self._publish, self._propose)
         self.journal = Journal(dataset.dir_path / LOG_NAME, on_change=self.publisher.note)
         self.blind = BlindItems(dataset, self.signer)
@@ -193,11 +195,27 @@ class Office:
             return None
         return float(plan.table.seconds[frame])
 
-    def _propose(self) -> None:
+    def _propose(self, video_ids: list[str]) -> None:
+        """Of these videos alone: what others are in the middle of is not proposed yet."""
         step = next(step for step in FLOW if step.name == "propose")
         executor = LocalExecutor(workers=1)  # proposing decodes nothing, so no process is started
-        run_step(self.dataset, step, executor=executor, options=RunOptions(is_quiet=True))
+        run_step(
+            self.dataset,
+            for_videos(step, frozenset(video_ids)),
+            executor=executor,
+            options=RunOptions(is_quiet=True),
+        )
         self.library.look_again()
+
+
+def for_videos(step: Step, video_ids: frozenset[str]) -> Step:
+    """The step for some videos; without a stamp, since the others may have something to do."""
+
+    def join(facts: Facts, census: Census) -> Iterator[Pending[Any]]:
+        # All are met, or the census would take those left out for gone.
+        return (pending for pending in step.join(facts, census) if pending.id in video_ids)
+
+    return replace(step, join=join, is_stamped=False)
 
 
 @contextmanager
@@ -209,6 +227,7 @@ def open_office(dataset: Dataset, *, local_user: str | None) -> Iterator[Office]
     office = Office(dataset, local_user)
     with office.journal:
         office.media.clear_leftovers()
+        office.media.make_room()
         office.publisher.start(office.journal.video_ids())
         # The first list would otherwise wait until all videos and scores are read.
         threading.Thread(target=office.library.num_suggestions, name="warm", daemon=True).start()

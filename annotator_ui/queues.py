@@ -131,8 +131,12 @@ def _text_rows(office: Office, user: str) -> Iterator[dict[str, object]]:
 def _num_texts_done(office: Office, video: Video, touched: frozenset[str]) -> int:
     if video.id not in touched:
         return 0
-    texts = office.journal.state(video.id).texts.values()
-    return sum(text.verdict is not None or bool(text.edits) for text in texts)
+    texts = office.journal.state(video.id).texts.items()
+    return sum(
+        text.verdict is not None or bool(text.edits)
+        for (target, _), text in texts
+        if target != "instruction"
+    )
 
 
 def _text_counts(office: Office) -> dict[str, int]:

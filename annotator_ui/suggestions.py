@@ -19,6 +19,8 @@ from schemas import ScoreTrack
 
 MAX_SUGGESTIONS = 12
 _PEAKS = ScorePeaks()
+_SMOOTHING_SECONDS = 1.0
+"""About the two snippets of 16 frames that proposals are smoothed by; tracks may be coarser."""
 _BUMP_SECONDS = 2.0
 """Standard deviation of the rise that a false peak gets in the curve."""
 
@@ -96,7 +98,8 @@ def _suggestions(video_id: str, values: Track, edges: Sequence[float]) -> list[S
     """Prominent peaks, the highest first to be kept, none too near to a higher one."""
     if not values.size:
         return []
-    smoothed = smoothed_track(values, _PEAKS.smoothing_snippets)
+    snippet_seconds = (edges[-1] - edges[0]) / values.size
+    smoothed = smoothed_track(values, _SMOOTHING_SECONDS / snippet_seconds)
     kept: list[int] = []
     for peak in prominent_peaks(smoothed - smoothed.min(), _PEAKS.min_prominence):
         is_near = any(

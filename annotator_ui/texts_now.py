@@ -1,7 +1,7 @@
 """The texts of one video as they read now: what models wrote, and what people made of it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from annotator_ui.journal import VideoState
 from annotator_ui.library import Library
@@ -17,7 +17,7 @@ _SUMMARY_FIELDS = ("judgement", "description", "analysis")
 
 @dataclass(frozen=True)
 class TextNow:
-    """One caption or summary."""
+    """One caption or summary, or the answers made from one."""
 
     key: TextKey
     granularity: str
@@ -26,11 +26,13 @@ class TextNow:
     original: Mapping[str, str]
     """Field -> text as the model wrote it, with the reviews of others laid over."""
     maker: str
-    questions: tuple[tuple[str, str], ...]
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """Field -> the question that it answers; of instructions alone."""
 
 
 def texts_now(library: Library, video: Video, state: VideoState) -> dict[TextKey, TextNow]:
-    """Texts in order of time: an event's clips, the event, at last the video."""
+    """Texts in order of time, each followed by its answers: an event's clips, the event, at last
+    the video."""
     with library.reading:
         facts = library.facts()
         reader = _Reader(library, facts, video, _rejected_ids(state))
@@ -74,8 +76,8 @@ class _Reader:
                 end_seconds=clip.end_seconds,
                 original={"text": caption.text},
                 maker=caption.provenance.made_by,
-                questions=self._questions(clip.id),
             )
+            yield from self._answers(clip.id, "clip", (clip.start_seconds, clip.end_seconds))
 
     def _summary(self, segment_id: str, extent: tuple[float, float]) -> Iterator[TextNow]:
         summary = self._record(Summary, segment_id)
@@ -88,10 +90,27 @@ class _Reader:
                 end_seconds=extent[1],
                 original={name: text for name, text in fields.items() if text is not None},
                 maker=summary.provenance.made_by,
-                questions=self._questions(segment_id),
+            )
+            yield from self._answers(segment_id, summary.granularity, extent)
+
+    def _answers(
+        self, segment_id: str, granularity: str, extent: tuple[float, float]
+    ) -> Iterator[TextNow]:
+        made = self._record(Instruction, instruction_id(segment_id))
+        if isinstance(made, Instruction):
+            yield TextNow(
+                key=("instruction", made.id),
+                granularity=granularity,
+                start_seconds=extent[0],
+                end_seconds=extent[1],
+                original={turn.task: turn.answer for turn in made.turns},
+                maker=made.provenance.made_by,
+                questions={turn.task: turn.question for turn in made.turns},
             )
 
-    def _record(self, record_type: type[Caption] | type[Summary], id_: str) -> Record | None:
+    def _record(
+        self, record_type: type[Caption] | type[Summary] | type[Instruction], id_: str
+    ) -> Record | None:
         if id_ in self.index.lines(record_type):
             return self.library.as_others_left_it(self.index, record_type, id_)
         if id_ not in self.rejected_ids:
@@ -100,20 +119,29 @@ class _Reader:
         lines = newest_lines(path, wanted={id_: id_}, unwanted=())
         return parse_record(record_type, lines[id_], path=path) if id_ in lines else None
 
-    def _questions(self, segment_id: str) -> tuple[tuple[str, str], ...]:
-        instructions = self.index.many(Instruction, [f"hivau:{segment_id}"])
-        return tuple(
-            (turn.question, turn.answer)
-            for instruction in instructions.values()
-            for turn in instruction.turns
-        )
+
+def instruction_id(segment_id: str) -> str:
+    """Of the questions and answers that are made from one text."""
+    return f"hivau:{segment_id}"
 
 
 def texts_wire(
     texts: Mapping[TextKey, TextNow], edits: Mapping[TextKey, TextEdits]
 ) -> list[dict[str, object]]:
     """As JSON: plain strings, which pages show as text and never as HTML."""
-    return [_wire(text, edits.get(key, TextEdits())) for key, text in texts.items()]
+    return [
+        _wire(text, edits.get(key, TextEdits())) | {"answers": _answers_wire(key[1], texts, edits)}
+        for key, text in texts.items()
+        if key[0] != "instruction"
+    ]
+
+
+def _answers_wire(
+    segment_id: str, texts: Mapping[TextKey, TextNow], edits: Mapping[TextKey, TextEdits]
+) -> dict[str, object] | None:
+    """The questions and answers made from a text; None: nothing was made from it."""
+    key: TextKey = ("instruction", instruction_id(segment_id))
+    return _wire(texts[key], edits.get(key, TextEdits())) if key in texts else None
 
 
 def _wire(text: TextNow, edits: TextEdits) -> dict[str, object]:
@@ -130,14 +158,12 @@ def _wire(text: TextNow, edits: TextEdits) -> dict[str, object]:
         "fields": [
             {
                 "field": name,
+                "question": text.questions.get(name),
                 "text": edits.value(name, text.original),
                 "original": original,
                 "rev": edits.field_rev(name, text.original),
                 "spans": [[span.start, span.end] for span in edits.spans if span.field == name],
             }
             for name, original in text.original.items()
-        ],
-        "questions": [
-            {"question": question, "answer": answer} for question, answer in text.questions
         ],
     }

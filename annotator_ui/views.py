@@ -65,6 +65,7 @@ class VideoView:
             **self.media_parts(),
             "thumbs": {"url": f"/thumb/{opaque}", "times_seconds": times},
             "guidelines": self._guidelines(),
+            "is_called_normal": video.is_anomalous is False,
             "marks": [_mark_wire(mark) for mark in marks.marks_of(self.user)],
             "base_marks": self._base_marks(),
             "rejected_suggestions": sorted(session.rejected),

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -108,6 +109,8 @@ class Workshop:
     memory_bytes: int
     base_seconds: float = BASE_SECONDS
     """A job may take this much and its own `work_seconds`; then it is taken to hang."""
+    after_job: Callable[[], None] = lambda: None
+    """Called when a job has made something."""
     _waiting: OrderedDict[str, Job] = field(default_factory=OrderedDict)
     """Newest last."""
     _notes: dict[str, str] = field(default_factory=dict)
@@ -173,6 +176,7 @@ class Workshop:
             future = self._submitted(job)
             if future is not None:
                 self._notes[job.key] = future.result()
+                self.after_job()
         except CancelledError:
             return
         except Exception as error:  # noqa: BLE001 - what a job met is told to who looks at it

@@ -261,6 +261,8 @@ class AnnotateSection(_Section):
     """Of the videos: neither scores nor suggestions are shown."""
     seeded_share: float = Field(default=0.0, ge=0, le=0.05)
     """Of the suggestions: false on purpose, to see who looks; the page says so."""
+    cache_gib: float = Field(default=20.0, gt=0)
+    """Of proxies and thumbnails; beyond it, those that nobody opened for the longest time go."""
     guidelines: str | None = None
     """A TOML file, category -> text, relative to the dataset folder."""
 

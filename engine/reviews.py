@@ -1,7 +1,7 @@
 """Laying people's corrections over records."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -53,6 +53,8 @@ def _changes(review: Review, fields: Mapping[str, object]) -> Mapping[str, objec
         }
     if isinstance(correction, Relabel):
         return {"is_anomalous": correction.is_anomalous, "categories": correction.categories}
+    if isinstance(correction, EditText) and "turns" in fields:
+        return {"turns": _answered(fields["turns"], correction)}
     if isinstance(correction, EditText):
         changes: dict[str, object] = {correction.field: correction.text}
         if correction.field in _PARTS_OF_A_SUMMARY:
@@ -60,3 +62,11 @@ def _changes(review: Review, fields: Mapping[str, object]) -> Mapping[str, objec
             changes["text"] = " ".join(str(part) for part in parts if part)
         return changes
     return {}
+
+
+def _answered(turns: Any, correction: EditText) -> tuple[object, ...]:
+    """The turns with the person's answer; a question that is not asked any more stays unasked."""
+    return tuple(
+        {**turn, "answer": correction.text} if turn["task"] == correction.field else turn
+        for turn in turns
+    )

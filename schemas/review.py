@@ -24,10 +24,10 @@ class Relabel(Frozen):
 
 
 class EditText(Frozen):
-    """The person rewrote one text field."""
+    """The person rewrote one text field; of an instruction, the answer of the task so named."""
 
     kind: Literal["edit_text"] = "edit_text"
-    field: Literal["text", "judgement", "description", "analysis"]
+    field: Literal["text", "caption", "judgement", "description", "analysis"]
     text: NonEmptyText
 
 

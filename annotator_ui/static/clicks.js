@@ -15,6 +15,8 @@ const SEEN_TO_CALL_QUIET = 0.9;
 const SEEN_EVERY_MS = 5000;
 const NEAR_SECONDS = 1;
 
+const NORMAL = "Its label says that nothing abnormal happens here. What you mark is kept as an abnormal event all the same; the label of the video stays, so flag it (F) and somebody looks at it.";
+
 const SAID = {
   "mark.add": "mark", "mark.move": "move of a mark", "mark.delete": "deletion", "mark.state": "change of a mark",
   "suggestion.reject": "rejection", "suggestion.unsure": "“unsure”", "video.state": "state of the video",
@@ -112,7 +114,7 @@ export class ClicksPage {
     this.#active = null;
     this.#asked = null;
     this.timeline.load(info);
-    this.#paintGuide(info.guidelines);
+    this.#paintGuide(info);
     this.#fold();
   }
 
@@ -146,6 +148,8 @@ export class ClicksPage {
   #record(op, body) {
     this.#asked = null;
     const event = this.#log.record(op, body);
+    // Who marks something takes back "no abnormal event here".
+    if (op === "mark.add" && this.#state.videoState === "nothing") this.#log.record("video.state", { state: "todo" });
     this.#fold();
     return event;
   }
@@ -454,11 +458,11 @@ export class ClicksPage {
     return this.#state.videoState === state ? "is-on" : "";
   }
 
-  #paintGuide(guidelines) {
-    this.guide.hidden = !guidelines;
-    if (!guidelines) return;
-    replace(this.guide, el("summary", { text: `Guideline: ${guidelines.category}` }),
-      guidelines.text.split("\n").filter((line) => line.trim()).map((line) => el("p", { text: line })));
+  #paintGuide({ guidelines, is_called_normal: isNormal }) {
+    const title = isNormal ? "This video is called normal" : guidelines && `Guideline: ${guidelines.category}`;
+    const lines = [...(isNormal ? [NORMAL] : []), ...(guidelines?.text.split("\n") ?? [])];
+    this.guide.hidden = !title;
+    replace(this.guide, el("summary", { text: title ?? "" }), lines.filter((line) => line.trim()).map((line) => el("p", { text: line })));
   }
 
   #actions() {

@@ -4,7 +4,7 @@ import { button, el, replace } from "./dom.js";
 import { recall, remember } from "./context.js";
 import { Picker } from "./picker.js";
 import { textCard } from "./textcard.js";
-import { foldTexts, keyOf } from "./textfold.js";
+import { fieldsOf, foldTexts, keyOf } from "./textfold.js";
 import { VideoLog } from "./videolog.js";
 import { watching } from "./watching.js";
 import { piecesOf } from "./words.js";
@@ -105,18 +105,18 @@ export class TextPage {
   }
 
   get #field() {
-    return this.#text?.fields[this.#at.field] ?? null;
+    return this.#text ? fieldsOf(this.#text)[this.#at.field] ?? null : null;
   }
 
   #conflictsOf(text) {
     const refused = this.view.context.outbox.refused();
-    return refused.filter((event) => event.refusal.current_rev && keyOf(event.body) === keyOf(text));
+    const keys = [text, text.answers].filter(Boolean).map(keyOf);
+    return refused.filter((event) => event.refusal.current_rev && keys.includes(keyOf(event.body)));
   }
 
   // Acts
 
-  #record(op, body) {
-    const { target, target_id } = this.#text;
+  #record(op, body, { target, target_id } = this.#text) {
     this.#log.record(op, { target, target_id, ...body });
     this.#fold();
   }
@@ -149,7 +149,7 @@ export class TextPage {
 
   /** What is typed and not saved survives a closed tab. */
   #draftName() {
-    return `draft/${keyOf(this.#text)}/${this.#field.field}`;
+    return `draft/${keyOf(this.#field.owner)}/${this.#field.field}`;
   }
 
   #typed(words) {
@@ -163,8 +163,9 @@ export class TextPage {
     remember(this.view.context, this.#draftName(), "");
     this.#editing = null;
     if (text === this.#field.text) return this.#paint();
-    this.#record("text.edit", { field: this.#field.field, text, base_rev: this.#field.rev });
-    return this.view.say("Saved. What was made from this text is made again by the next run.", "good");
+    const { field, rev, owner } = this.#field;
+    this.#record("text.edit", { field, text, base_rev: rev }, owner);
+    return this.view.say(owner === this.#text ? "Saved. What was made from this text is made again by the next run." : "Saved.", "good");
   }
 
   #cancel() {
@@ -178,8 +179,7 @@ export class TextPage {
     await outbox.dismiss(conflict.uuid);
     if (choice === "edit") return this.#edit(conflict.body.text);
     if (choice === "mine") {
-      const field = this.#text.fields.find((one) => one.field === conflict.body.field);
-      this.#log.record("text.edit", { ...conflict.body, base_rev: field.rev });
+      this.#log.record("text.edit", { ...conflict.body, base_rev: this.#field.rev });
     }
     return this.#fold();
   }
@@ -242,7 +242,8 @@ export class TextPage {
 
   #markSpan([start, end]) {
     this.#span = null;
-    this.#record("text.hallucinated", { field: this.#field.field, start, end, base_rev: this.#field.rev });
+    const { field, rev, owner } = this.#field;
+    this.#record("text.hallucinated", { field, start, end, base_rev: rev }, owner);
     this.view.say("Marked as hallucinated", "good");
   }
 
@@ -266,10 +267,10 @@ export class TextPage {
 
   #step(num) {
     const { text, field } = this.#at;
-    if (this.#texts[text]?.fields[field + num]) return this.#pick(text, field + num);
+    if (this.#text && fieldsOf(this.#text)[field + num]) return this.#pick(text, field + num);
     const next = this.#texts[text + num];
     if (!next) return this.view.say(num > 0 ? "This is the last text of the video." : "This is the first text of the video.");
-    return this.#pick(text + num, num > 0 ? 0 : next.fields.length - 1);
+    return this.#pick(text + num, num > 0 ? 0 : fieldsOf(next).length - 1);
   }
 
   #nextOpen() {
@@ -312,8 +313,8 @@ export class TextPage {
       selectWord: (word, isExtending) => this.#selectWord(word, isExtending),
       walk: (event) => this.#walk(event),
       settle: (conflict, choice) => {
-        this.#at = { text: index, field: this.#texts[index].fields.findIndex((one) => one.field === conflict.body.field) };
-        this.#at.field = Math.max(this.#at.field, 0);
+        const isMeant = (one) => one.field === conflict.body.field && keyOf(one.owner) === keyOf(conflict.body);
+        this.#at = { text: index, field: Math.max(fieldsOf(this.#texts[index]).findIndex(isMeant), 0) };
         return this.#settle(conflict, choice);
       },
     };

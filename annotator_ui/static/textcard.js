@@ -1,6 +1,7 @@
 /** One caption or summary as a card: its fields, what people made of them, and its questions. */
 
 import { button, clock, el } from "./dom.js";
+import { fieldsOf } from "./textfold.js";
 import { diffWords, piecesOf } from "./words.js";
 
 const STATES = { accepted: "✓ accepted", rejected: "✕ rejected", edited: "✎ edited" };
@@ -23,15 +24,17 @@ export function textCard(text, look, hooks) {
   el("span", { class: "small", text: `${clock(text.start_seconds)} – ${clock(text.end_seconds)}` }),
   el("span", { class: "spring" }),
   text.state ? el("span", { class: `chip is-${text.state}`, text: STATES[text.state] + (text.reason ? `: ${text.reason}` : "") }) : null);
-  const fields = text.fields.map((field, index) => fieldNode(text, field, { index, look, hooks }));
+  const nodes = fieldsOf(text).map((field, index) => fieldNode(text, field, { index, look, hooks }));
+  const [fields, answers] = [nodes.slice(0, text.fields.length), nodes.slice(text.fields.length)];
   return el("article", { class: `text-card is-${text.granularity}${look.isSelected ? " is-selected" : ""}` },
-    head, look.conflicts.map((conflict) => conflictNode(conflict, hooks)), fields, look.isSelected ? questionsNode(text) : null);
+    head, look.conflicts.map((conflict) => conflictNode(conflict, hooks)), fields, look.isSelected && answers.length ? answersNode(answers) : null);
 }
 
 function fieldNode(text, field, { index, look, hooks }) {
   const isChosen = look.isSelected && look.field === index;
   const isEditing = isChosen && look.editing !== null;
-  const title = text.fields.length > 1 ? el("h3", { text: FIELDS[field.field] ?? field.field }) : null;
+  const title = field.question ? el("h3", { class: "question", text: field.question })
+    : text.fields.length > 1 ? el("h3", { text: FIELDS[field.field] ?? field.field }) : null;
   const body = isEditing ? editor(field, look.editing, hooks) : wordsNode(field, isChosen ? look.span : null, hooks);
   const node = el("div", { class: `text-field${isChosen ? " is-chosen" : ""}`, data: { field: String(index) } }, title, body);
   if (!isEditing) {
@@ -64,7 +67,7 @@ function wordsNode(field, span, hooks) {
 }
 
 function editor(field, words, hooks) {
-  const area = el("textarea", { class: "field editor", rows: "6", "aria-label": `Text of ${FIELDS[field.field] ?? field.field}` });
+  const area = el("textarea", { class: "field editor", rows: "6", "aria-label": field.question ? `Answer to: ${field.question}` : `Text of ${FIELDS[field.field] ?? field.field}` });
   area.value = words;
   area.addEventListener("input", () => hooks.typed(area.value));
   area.addEventListener("keydown", (event) => {
@@ -102,8 +105,6 @@ function conflictNode(conflict, hooks) {
       mine === null ? null : choose("Edit mine", "edit")));
 }
 
-function questionsNode(text) {
-  if (text.questions.length === 0) return null;
-  const rows = text.questions.map(({ question, answer }) => el("div", { class: "qa" }, el("p", { class: "question", text: question }), el("p", { text: answer })));
-  return el("details", { class: "questions" }, el("summary", { text: `${rows.length} questions and answers made from it` }), rows);
+function answersNode(answers) {
+  return el("div", { class: "questions" }, el("h3", { text: "Questions and answers made from it" }), answers);
 }

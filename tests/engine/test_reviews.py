@@ -12,6 +12,7 @@ from tests.builders import (
     a_summary,
     a_video,
     an_event,
+    an_instruction,
 )
 
 E0 = f"{VIDEO_ID}_E0"
@@ -62,6 +63,21 @@ def test_an_edited_part_of_a_summary_reaches_its_whole_text() -> None:
     summary = lay_over(a_summary(), [edit])
     assert summary.description == "A man shouts."
     assert summary.text == "There is abuse. A man shouts. Pushing is violence."
+
+
+def test_an_edited_answer_lies_over_the_turn_of_its_task_alone() -> None:
+    made = an_instruction()
+    edit = a_review("instruction", made.id, EditText(field=made.turns[0].task, text="A man falls."))
+    edited = lay_over(made, [edit])
+    assert edited.turns[0].answer == "A man falls."
+    assert edited.turns[0].question == made.turns[0].question
+    assert edited.turns[1:] == made.turns[1:]
+
+
+def test_an_answer_to_a_question_that_is_not_asked_any_more_changes_nothing() -> None:
+    made = an_instruction()
+    edit = a_review("instruction", made.id, EditText(field="caption", text="No."))
+    assert lay_over(made, [edit]) == made
 
 
 def test_a_part_that_a_normal_summary_lacks_leaves_no_gap_in_its_text() -> None:
