@@ -33,6 +33,7 @@ NEEDED = (
     "gradio",
     "httpx",
     "jsonlines",
+    "msgspec",
     "numpy",
     "opencv-python-headless",
     "orjson",
