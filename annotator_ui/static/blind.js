@@ -38,6 +38,10 @@ export class BlindPage {
     this.stage.stop();
   }
 
+  comeBack() {
+    return this.bench.comeBack();
+  }
+
   #hooks() {
     return {
       emptyText: "There is nothing to judge yet. `vau-data blind add` sets up an evaluation.",

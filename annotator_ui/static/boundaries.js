@@ -12,6 +12,7 @@ import { watching } from "./watching.js";
 import { Workbench } from "./workbench.js";
 
 const LOOP_SECONDS = 1;
+const PROPOSING_POLL_MS = 700;
 const REASONS = ["Nothing abnormal happens", "Part of another event", "Cannot be told from the picture"];
 const SAID = {
   "boundary.set": "edge", "boundary.split": "split", "boundary.merge": "merge", "boundary.confirm": "confirmation",
@@ -57,6 +58,12 @@ export class BoundariesPage {
     this.stage.stop();
   }
 
+  async comeBack() {
+    await this.bench.comeBack();
+    const info = this.bench.info && (await this.bench.refetch());
+    if (info?.is_proposing) await this.#waitForProposals(info);
+  }
+
   #hooks() {
     return {
       emptyText: "No video has an event yet. Run `vau-data propose`, then come back.",
@@ -83,6 +90,21 @@ export class BoundariesPage {
     this.timeline.load(info);
     this.#table = info.times ? await FrameTable.decode(info.times) : null;
     if (this.#table) this.#fold();
+    if (info.is_proposing) this.#waitForProposals(info);
+  }
+
+  /** Events that were proposed in the meantime come by themselves; what was done here stays. */
+  async #waitForProposals({ id, publish_problem: problem }) {
+    if (problem) return this.view.say(`Nothing can be proposed now: ${problem}`, "bad");
+    this.view.say("Looking for what the newest marks and scores propose …");
+    const isHere = () => this.bench.info?.id === id && this.#log && !this.view.signal.aborted;
+    for (let info = { is_proposing: true }; info.is_proposing;) {
+      await new Promise((resolve) => setTimeout(resolve, PROPOSING_POLL_MS));
+      if (!isHere()) return undefined;
+      info = (await this.bench.refetch()) ?? info;
+    }
+    if (isHere()) this.#fold();
+    return this.view.say(this.#events.length ? "These are the newest proposals." : "Nothing is proposed in this video.");
   }
 
   #playable(info) {

@@ -61,6 +61,10 @@ export class ClicksPage {
     this.stage.stop();
   }
 
+  comeBack() {
+    return this.bench.comeBack();
+  }
+
   get selectedMark() {
     return this.#selected;
   }

@@ -41,7 +41,10 @@ export function playerClass({ openContext, pages, sheet }) {
 
     /** As high as the window leaves room for, so that nothing scrolls away while working. */
     fit() {
-      if (this.offsetParent === null) return this.content?.hide?.();
+      const wasHidden = this.isHidden === true;
+      this.isHidden = this.offsetParent === null;
+      if (this.isHidden) return this.content?.hide?.();
+      if (wasHidden) this.content?.comeBack?.();
       const top = this.getBoundingClientRect().top + window.scrollY;
       this.style.height = `${Math.max(480, window.innerHeight - top)}px`;
       return undefined;

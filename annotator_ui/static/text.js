@@ -49,6 +49,10 @@ export class TextPage {
     this.stage.stop();
   }
 
+  comeBack() {
+    return this.bench.comeBack();
+  }
+
   /** While words are chosen, arrows and Enter belong to the text. */
   keepsKeys(_event, chord) {
     return this.#span !== null && ["←", "→", "Shift+←", "Shift+→", "Enter", "Esc"].includes(chord);

@@ -42,6 +42,12 @@ export class Workbench {
     else this.stage.say(this.hooks.emptyText, { kind: "empty" });
   }
 
+  /** The page is shown again: what was done on the others may have changed its list. */
+  async comeBack() {
+    if (this.info) await this.refresh();
+    else await this.start();
+  }
+
   async refresh() {
     try {
       const { title, videos } = await getJson(`/api/queue?page=${this.view.page}`, { signal: this.view.signal });

@@ -278,3 +278,17 @@ def test_what_a_killed_process_left_half_done_is_cleared_away(dataset: Dataset) 
     (dataset.dir_path / "thumbs" / ".a.77.part").mkdir()
     with running(dataset):
         assert list(dataset.dir_path.glob("*/.*.part")) == []
+
+
+def test_proxies_that_nobody_opens_give_way_under_the_bound(dataset: Dataset) -> None:
+    import os
+
+    from tests.annotator_ui.site import running
+    from tests.builders import reconfigured
+
+    (dataset.dir_path / "proxies").mkdir()
+    old = dataset.dir_path / "proxies" / "0123.mp4"
+    old.write_bytes(bytes(4000))
+    os.utime(old, (0, 0))
+    with running(reconfigured(dataset, "[annotate]\ncache_gib = 0.000001\n")):
+        assert not old.exists()

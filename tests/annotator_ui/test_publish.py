@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,19 @@ from engine.dataset import Dataset
 from engine.index import Index
 from engine.ledger import ANNOTATE_LEDGER
 from engine.store import JsonlWriter
-from schemas import Caption, Click, Event, Review, ScoreTrack, Summary, Video
+from schemas import Caption, Click, Event, Instruction, Review, ScoreTrack, Summary, Video
 from tests.annotator_ui.site import Browser, Site, a_mark, an_event_of, running
-from tests.builders import a_caption, a_clip, a_score_track, a_summary, bring_in, run_named
+from tests.builders import (
+    a_caption,
+    a_clip,
+    a_score_track,
+    a_summary,
+    bring_in,
+    run_named,
+)
 
 VIDEO = "Abuse001_x264"
+OTHER = "Fighting002_x264"
 
 
 def until(what: Callable[[], object]) -> None:
@@ -172,6 +181,20 @@ def test_events_are_proposed_when_somebody_opens_their_page(
     assert not event["is_confirmed"]
 
 
+def test_only_the_video_whose_page_was_opened_is_proposed(
+    browser: Browser, dataset: Dataset
+) -> None:
+    """The others may be in the middle of being marked."""
+    opaque = browser.opaque(VIDEO)
+    browser.mark(opaque, 60)
+    browser.mark(browser.opaque(OTHER), 40)
+    until(lambda: len(clicks(dataset)) == 2)
+    until(lambda: not browser.video(opaque, "boundaries")["is_proposing"])
+    assert {event.video_id for event in Index(dataset).all(Event)} == {VIDEO}
+    run_named(dataset, "propose")
+    assert {event.video_id for event in Index(dataset).all(Event)} >= {VIDEO, OTHER}
+
+
 def with_event(browser: Browser, dataset: Dataset) -> tuple[str, str]:
     """(opaque id, event id) of a video with one proposed event of the whole of it."""
     propose(dataset)
@@ -277,6 +300,32 @@ def test_edited_text_is_read_by_all_that_is_made_of_it(dataset: Dataset) -> None
         assert now["state"] == "edited"
         assert now["fields"][0]["original"] == "A man pushes a woman."  # type: ignore[index]
     assert Index(dataset).get(Caption, f"{VIDEO}_E0C0").text == "A woman <b>falls</b>."
+
+
+def test_edited_answer_is_in_the_instruction(dataset: Dataset) -> None:
+    with_texts(dataset)
+    event = f"{VIDEO}_E0"
+    run_named(dataset, "instruct")
+    with running(dataset) as site:
+        browser = site.browser()
+        answers: Any = text_of(browser, "summary")["answers"]
+        field = answers["fields"][0]
+        assert (field["field"], field["text"]) == ("judgement", "There is abuse.")
+        browser.do(
+            browser.opaque(VIDEO),
+            "text.edit",
+            target="instruction",
+            target_id=answers["target_id"],
+            field=field["field"],
+            text="A man is beaten.",
+            base_rev=field["rev"],
+        )
+        told: Any = text_of(browser, "summary")
+        assert told["state"] is None, "the summary itself is as it was"
+        assert told["answers"]["fields"][0]["text"] == "A man is beaten."
+    turns = Index(dataset).get(Instruction, f"hivau:{event}").turns
+    assert (turns[0].question, turns[0].answer) == (field["question"], "A man is beaten.")
+    assert turns[1].answer == "A man pushes a woman."
 
 
 def test_edited_part_of_a_summary_reaches_its_whole_text(dataset: Dataset) -> None:

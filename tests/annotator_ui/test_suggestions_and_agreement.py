@@ -35,6 +35,13 @@ def test_suggestions_are_the_peaks_in_order_of_time() -> None:
     assert not any(one.is_seeded for one in curve.suggestions)
 
 
+def test_short_peak_of_a_coarse_track_is_not_smoothed_away() -> None:
+    """Smoothed by snippets, peaks of a track with snippets of a second were no peaks any more."""
+    track = a_score_track("v", (0.05, 0.1, 0.85, 0.3, 0.1, 0.7))
+    curve = curve_of(track, seed=0, seeded_share=0.0)
+    assert [one.time_seconds for one in curve.suggestions] == [2.5, 5.5]
+
+
 def test_flat_and_empty_tracks_suggest_nothing() -> None:
     assert curve_of(a_score_track("v", (0.9,) * 50), seed=0, seeded_share=0.0).suggestions == ()
     assert curve_of(a_score_track("v", ()), seed=0, seeded_share=0.05).suggestions == ()

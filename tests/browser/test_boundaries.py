@@ -133,3 +133,27 @@ def test_event_that_is_right_is_confirmed_and_enter_goes_on(finished: Server, de
     desk.wait(f"content.bench.info && content.bench.info.name !== '{desk.video}'")
     desk.saved()
     assert len(finished.deeds(desk.video, "boundary.confirm")) == num
+
+
+def test_marks_made_just_now_are_proposed_while_the_page_is_open(
+    plain: Server, browser: Browser
+) -> None:
+    """The page asked once, before anything was proposed, and stayed empty."""
+    video = plain.fresh_video()
+    clicks = a_desk(browser, plain)
+    clicks.open(video)
+    clicks.press(*"." * 30, "m")
+    clicks.wait("content.marksShown.length === 1")
+    clicks.saved()
+    desk = clicks.go_to("boundaries")
+    desk.open(video)
+    desk.wait(f"{EVENTS} === 1")
+    assert desk.see("root.querySelectorAll('.pin').length") == 1
+    another = plain.fresh_video()
+    clicks = desk.go_to("clicks")
+    clicks.open(another)
+    clicks.press(*"." * 30, "m")
+    clicks.saved()
+    desk = clicks.go_to("boundaries")
+    desk.wait(f"content.bench.queue.videos.some((video) => video.name === '{another}')")
+    desk.page.context.close()

@@ -137,6 +137,18 @@ def test_quiet_video_is_asked_to_be_seen_first(plain: Server, desk: Desk) -> Non
     assert [act["do"].get("state") for act in plain.acts(desk.video)] == ["nothing"]
 
 
+def test_mark_takes_back_that_nothing_is_there(plain: Server, desk: Desk) -> None:
+    """The video was called empty and held a mark."""
+    video = desk.video
+    desk.press("b", "b")
+    desk.wait(f"content.bench.info && content.bench.info.name !== '{video}'")
+    desk.open(video)
+    marked(desk, ".", "m")
+    desk.saved()
+    states = [act["state"] for act in plain.deeds(video, "video.state")]
+    assert states == ["nothing", "todo"]
+
+
 def test_enter_goes_on_to_the_next_video(plain: Server, desk: Desk) -> None:
     desk.see(SUGGESTED)
     marked(desk, "m")

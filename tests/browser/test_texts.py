@@ -101,3 +101,21 @@ def somebody_else_edits(server: Server, video: str, words: str) -> None:
         event = an_event_of(opaque, "text.edit", **body)
         said = client.post("/api/events", json={"events": [event]}).json()
     assert said["acknowledged"] == [event["uuid"]], said
+
+
+def test_answer_is_edited_under_its_question(finished: Server, desk: Desk) -> None:
+    num_fields = desk.see("content.bench.info.texts[0].fields.length")
+    desk.press(*["ArrowDown"] * num_fields)
+    desk.wait("root.querySelector('.questions .text-field.is-chosen') !== null")
+    question = desk.text(".questions .text-field.is-chosen .question")
+    desk.press("e")
+    desk.page.keyboard.press("Control+a")
+    desk.page.keyboard.type("A car burns.")
+    desk.press("Control+Enter")
+    desk.saved()
+    (act,) = finished.deeds(desk.video, "text.edit")
+    assert (act["target"], act["text"]) == ("instruction", "A car burns.")
+    shown = desk.text(".questions .text-field.is-chosen")
+    assert question in shown
+    assert "A car burns." in shown
+    assert desk.see("root.querySelectorAll('.chip').length") == 0
