@@ -48,7 +48,7 @@ def _measure_vllm(bench: Bench) -> list[Case]:
         ) as server:
             server.wait_until_healthy()
             config = Config(caption=_tiny_section(server.url))
-            slower = replace(bench, config=config, seconds=30.0, warm_up_seconds=10.0)
+            slower = replace(bench, config=config, seconds=15.0, warm_up_seconds=6.0)
             return list(measure_endpoints(slower))
 
 
