@@ -9,7 +9,7 @@ export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
+.PHONY: help install install-all install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,20 +23,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-install-train: $(VENV)/installed-train ## add PyTorch to .venv, for training; its tests then run too
-
-$(VENV)/installed-train: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,train]'
-	@touch $@
+install-train: $(VENV)/installed-train ## add PyTorch and transformers to .venv, for training and vision towers; their tests then run too
 
 install-ray: $(VENV)/installed-ray ## add Ray and S3 to .venv, for --ray and s3:// videos
 
-$(VENV)/installed-ray: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,s3]'
-	@touch $@
+install-all: $(VENV)/installed-all ## add all of these to .venv, and what their tests need
 
-$(VENV)/installed-test-ray: $(VENV)/installed-ray
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,ray,s3,test-ray]'
+# The name of a stamp is the name of an extra in pyproject.toml.
+$(VENV)/installed-%: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,$*]'
 	@touch $@
 
 install-vllm: $(VLLM)/installed ## make .venv-vllm with vLLM, for NVIDIA GPUs where there are any, else for the CPU
@@ -64,17 +59,13 @@ fix: install ## mend what the formatter and linter can mend
 	$(BIN)/ruff check --fix .
 
 test: install ## all tests that need no GPU, network or model
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 test-vllm: install install-vllm ## tests against real vLLM servers with tiny models; minutes
 	$(BIN)/python -m pytest tests/vllm -m vllm
 
 test-ray: $(VENV)/installed-test-ray ## tests on a Ray cluster and an S3 server of this machine; minutes
 	$(BIN)/python -m pytest tests/ray -m ray
-
-$(VENV)/installed-test-browser: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,test-browser]'
-	@touch $@
 
 test-browser: $(VENV)/installed-test-browser ## the pages in a real Chromium (apt-get install chromium); minutes
 	$(BIN)/python -m pytest tests/browser -m browser

@@ -19,6 +19,7 @@ from schemas import (
     Click,
     Clip,
     Event,
+    FeatureTrack,
     HumanCaption,
     Instruction,
     Record,
@@ -174,7 +175,7 @@ def _parent_ids(record: Record) -> Iterator[tuple[type[Record], str]]:
     elif isinstance(record, Instruction):
         for record_type in (Caption, Summary, Clip, Event, Video):
             yield record_type, record.segment_id
-    elif isinstance(record, Click | HumanCaption | ScoreTrack):
+    elif isinstance(record, Click | FeatureTrack | HumanCaption | ScoreTrack):
         yield Video, record.video_id
 
 

@@ -66,12 +66,37 @@ class IngestSection(_Section):
     """The media doctor has no settings."""
 
 
+BASELINE = "baseline"
+
+
+class FeaturesSection(_Section):
+    """What a scorer sees of a video: one vector per 16 frames."""
+
+    extractor: str = BASELINE
+    """`baseline`, or the folder of a vision tower (CLIP, InternViT …) as transformers saves it."""
+    num_frames: int = Field(default=16, ge=1, le=16)
+    """Vision towers: so many frames of each snippet, evenly spread, are averaged; 1: its middle."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto`: bfloat16 on GPUs, float32 elsewhere."""
+    batch_size: int = Field(default=64, ge=1)
+    """Frames that go through a vision tower at once."""
+    devices: tuple[str, ...] = ()
+    """Such as `cuda:0`; default: every GPU, else the processor."""
+
+
 class ScoreSection(_Section):
     """Anomaly scores."""
 
-    model: Literal["baseline"] = "baseline"
-    videos: Literal["unclicked", "all"] = "unclicked"
-    """`unclicked`: only videos for which no person marked anything and none said normal."""
+    model: str = BASELINE
+    """`baseline` (how much moves), or the checkpoint file of a scorer."""
+    videos: Literal["auto", "unclicked", "all"] = "auto"
+    """`unclicked`: only videos for which no person marked anything and none said normal; `auto`:
+    these with the baseline, and all with a scorer, whose scores shape clicked events too."""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether no scorer is named."""
+        return self.model == BASELINE
 
 
 class ProposeSection(_Section):
@@ -83,6 +108,9 @@ class ProposeSection(_Section):
     """Whether the motion score may shape events that have clicks; it is no anomaly score."""
     max_events_per_video: int = Field(default=5, ge=1)
     """For videos nobody clicked."""
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    """For videos that nobody clicked or labelled: where a trained scorer stays below this, there
+    is no abnormal event, and normal segments are drawn instead."""
     max_normal_segments: int = Field(default=3, ge=1)
 
 
@@ -275,6 +303,7 @@ class Config(_Section):
     videos: VideosSection = VideosSection()
     media: MediaSection = MediaSection()
     ingest: IngestSection = IngestSection()
+    features: FeaturesSection = FeaturesSection()
     score: ScoreSection = ScoreSection()
     propose: ProposeSection = ProposeSection()
     clip: ClipSection = ClipSection()
@@ -296,9 +325,20 @@ def load_config(path: Path) -> Config:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     try:
-        return Config.model_validate(loaded)
+        return _resolved(Config.model_validate(loaded), path.resolve().parent)
     except ValidationError as error:
         raise UsageError(_explain(path, error)) from error
+
+
+def _resolved(config: Config, dir_path: Path) -> Config:
+    """Files that dataset.toml names are relative to its folder."""
+    features, score = config.features, config.score
+    if features.extractor != BASELINE:
+        path = str(dir_path / features.extractor)
+        features = features.model_copy(update={"extractor": path})
+    if not score.is_baseline:
+        score = score.model_copy(update={"model": str(dir_path / score.model)})
+    return config.model_copy(update={"features": features, "score": score})
 
 
 def _explain(path: Path, error: ValidationError) -> str:

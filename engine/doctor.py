@@ -12,11 +12,11 @@ from shlex import quote
 from tempfile import TemporaryFile
 from typing import Literal
 
-from engine.config import ModelSection, VllmSection
+from engine.config import BASELINE, ModelSection, VllmSection
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.intruders import ROOT_DIR_PATH, find_intruders
-from engine.models.build import BASELINE, build_captioner, build_summarizer
+from engine.models.build import build_captioner, build_summarizer
 from engine.models.chat import Captioner, Summarizer
 from engine.models.connected import check_model, close_model
 from engine.serving.gpus import GpuShare, read_gpus
@@ -28,9 +28,12 @@ from engine.version import VERSION
 Level = Literal["ok", "warning", "missing"]
 NEEDED = (
     "av",
+    "fastapi",
     "filelock",
+    "gradio",
     "httpx",
     "jsonlines",
+    "msgspec",
     "numpy",
     "opencv-python-headless",
     "orjson",
@@ -40,6 +43,7 @@ NEEDED = (
     "pydantic",
     "tqdm",
     "typer",
+    "uvicorn",
 )
 _LOW_DISK_BYTES = 5 * 2**30
 _FULL_DISK_BYTES = 2**28

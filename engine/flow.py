@@ -4,28 +4,35 @@ Each step is one arrow: a join says which items there are and from which records
 one item into records. To add one: write `engine/stages/<name>.py` and its join, and add it here.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from engine.census import Census, load_ledger, take_census
-from engine.config import Config
+from engine.config import BASELINE, Config, FeaturesSection
 from engine.dataset import Dataset
 from engine.identity import with_canaries
 from engine.index import Index
 from engine.joins import files, footage, texts
 from engine.joins.facts import Facts
+from engine.models.baseline_features import BaselineFeatures
 from engine.models.build import build_captioner, build_summarizer
+from engine.models.features import FeatureExtractor
+from engine.models.scorer import ScorerFile
+from engine.models.vision_tower import TowerSettings, VisionTower
 from engine.proposals import ClickGrowth, NormalSegments, ScorePeaks
 from engine.runner import Executor, RunOptions, StageReport, report_at_rest, run_stage
 from engine.stage import Pending, Stage, fingerprint_of
 from engine.stages.caption import CaptionStage
 from engine.stages.clip import ClipStage
+from engine.stages.features import FeaturesStage, TowerStage
 from engine.stages.ingest import IngestStage
 from engine.stages.instruct import InstructStage
 from engine.stages.propose import ProposeStage
-from engine.stages.score import ScoreStage
+from engine.stages.score import ScorerStage, ScoreStage
 from engine.stages.summarize import SummarizeStage
 from engine.stamps import read_stamp, state_of, write_stamp
 
@@ -55,8 +62,27 @@ def ingest(config: Config) -> Stage[Any]:
     return IngestStage(media.deadline_seconds, media.deadline_per_video_second)
 
 
+def features(config: Config) -> Stage[Any]:
+    """Videos -> feature tracks, and files beside them."""
+    extractor = build_extractor(config.features)
+    if isinstance(extractor, VisionTower):
+        return TowerStage(extractor, num_threads=config.run.workers or os.cpu_count() or 1)
+    media = config.media
+    return FeaturesStage(extractor, media.deadline_seconds, media.deadline_per_video_second)
+
+
+def build_extractor(section: FeaturesSection) -> FeatureExtractor:
+    """The extractor that `[features]` names."""
+    if section.extractor == BASELINE:
+        return BaselineFeatures()
+    settings = section.model_dump(exclude={"extractor"})
+    return VisionTower(TowerSettings(Path(section.extractor), **settings))
+
+
 def score(config: Config) -> Stage[Any]:
-    """Videos -> score tracks."""
+    """Videos, or their feature tracks -> score tracks."""
+    if not config.score.is_baseline:
+        return ScorerStage(ScorerFile(Path(config.score.model)))
     media = config.media
     return ScoreStage(media.deadline_seconds, media.deadline_per_video_second)
 
@@ -69,6 +95,7 @@ def propose(config: Config) -> Stage[Any]:
         peaks=replace(ScorePeaks(), max_events=section.max_events_per_video),
         normal=replace(NormalSegments(), max_segments=section.max_normal_segments),
         use_baseline_scores=section.use_baseline_scores,
+        min_score=section.min_score,
         seed=config.dataset.seed,
     )
 
@@ -115,6 +142,16 @@ FLOW = (
     Step("summarize", summarize_videos, texts.to_summarize_videos, scope=texts.VIDEO_SCOPE),
     Step("instruct", instruct, texts.to_instruct),
 )
+
+FEATURES = Step("features", features, footage.to_features, is_stamped=False)
+"""Not stamped: its files can be deleted, and are made again."""
+STEPS = (FLOW[0], FEATURES, *FLOW[1:])
+"""All that can be asked for by name."""
+
+
+def wanted_steps(config: Config) -> tuple[Step, ...]:
+    """What a run of everything takes: features only where a scorer reads them."""
+    return FLOW if config.score.is_baseline else STEPS
 
 
 def run_step(

@@ -58,7 +58,7 @@ def import_clicks(task: ImportTask, *, author: str) -> FileImport:
     with _named_if_not_text(task.path):
         table = read_clicks(task.path)
     videos = {id_: video for id_, video in facts.videos.items() if video.media is not None}
-    read = clicks_of_table(table, videos=videos, frame_times_of=_frame_times(task), author=author)
+    read = clicks_of_table(table, videos=videos, frame_times_of=frame_times_of(task), author=author)
     if read.unknown_names and not read.clicks:
         raise UsageError(_all_unknown(task, len(read.unknown_names)))
     done = _finish(task, "clicks", _with_click_ids(facts, read.clicks), videos)
@@ -80,7 +80,7 @@ def import_events(task: ImportTask, *, author: str) -> FileImport:
     if not _is_json(task.path):
         with _named_if_not_text(task.path):
             rows = list(
-                read_official(task.path, videos=facts.videos, frame_times_of=_frame_times(task))
+                read_official(task.path, videos=facts.videos, frame_times_of=frame_times_of(task))
             )
         fitting = of_one_file(rows, videos=facts.videos.values())
         return _finish(task, "events", _with_event_ids(facts, fitting), facts.videos)
@@ -148,7 +148,7 @@ def _finish(
     if num_unknown and not fitting:
         raise UsageError(_all_unknown(task, num_unknown))
     if task.is_dry_run:
-        return FileImport(_counted(fitting), num_unknown)
+        return FileImport(counted(fitting), num_unknown)
     return FileImport(write_imported(task.dataset, source, fitting), num_unknown)
 
 
@@ -167,7 +167,8 @@ def _unless_named_like_an_event(
     )
 
 
-def _counted(entries: Iterable[ImportedVideo | UnfitVideo]) -> ImportReport:
+def counted(entries: Iterable[ImportedVideo | UnfitVideo]) -> ImportReport:
+    """What writing these would report."""
     report = ImportReport()
     for entry in entries:
         if isinstance(entry, UnfitVideo):
@@ -187,7 +188,9 @@ def _all_unknown(task: ImportTask, num_unknown: int) -> str:
     )
 
 
-def _frame_times(task: ImportTask) -> "Callable[[Video], NDArray[np.float64]]":
+def frame_times_of(task: ImportTask) -> "Callable[[Video], NDArray[np.float64]]":
+    """Looks up when a video's frames are shown, and tells the task's progress."""
+
     def times(video: Video) -> "NDArray[np.float64]":
         # Demuxing only, and of files that ingest decoded whole: no need for another process.
         from engine.media.container import frame_times

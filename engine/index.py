@@ -22,14 +22,15 @@ from engine.store import (
     dump_line,
     parse_object,
     parse_record,
-    parse_records,
     read_lines,
 )
+from engine.views import REFUSED, view_reader
 from schemas import (
     Caption,
     Click,
     Clip,
     Event,
+    FeatureTrack,
     HumanCaption,
     Instruction,
     Record,
@@ -44,6 +45,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 LEDGERS: dict[type[Record], tuple[str, ...]] = {
     Video: ("ingest", IMPORT_LEDGER),
     Click: (IMPORT_LEDGER, ANNOTATE_LEDGER),
+    FeatureTrack: ("features", IMPORT_LEDGER),
     ScoreTrack: ("score", IMPORT_LEDGER),
     Event: ("propose", IMPORT_LEDGER, ANNOTATE_LEDGER),
     Clip: ("clip", IMPORT_LEDGER),
@@ -57,6 +59,7 @@ LEDGERS: dict[type[Record], tuple[str, ...]] = {
 WORDS: dict[type[Record], str] = {
     Video: "video",
     Click: "click",
+    FeatureTrack: "features",
     ScoreTrack: "score",
     Event: "event",
     Clip: "clip",
@@ -193,15 +196,35 @@ class Index:
         return self.overlay(record)
 
     def many(self, record_type: type[AnyRecord], record_ids: Iterable[str]) -> dict[str, AnyRecord]:
-        """Id -> `get`, for those of the ids that are live; quicker than one by one."""
+        """Id -> `get`, for those of the ids that are live."""
         lines = self.lines(record_type)
-        found = [lines[id_] for id_ in record_ids if id_ in lines]
-        if not found:
-            return {}
-        records = parse_records(record_type, found, path=self.dataset.record_path(record_type))
-        if self._reviews:
-            records = [self.overlay(record) for record in records]
+        records = [self.get(record_type, id_) for id_ in record_ids if id_ in lines]
         return {record.id: record for record in records}
+
+    def view(self, record_type: type[AnyRecord], record_id: str) -> AnyRecord:
+        """`get`, as a view, in a third of the time; as a record where reviewed or refused."""
+        if not (self._reviews and self.reviews(record_type, record_id)):
+            try:
+                view: AnyRecord = view_reader(record_type)(self.lines(record_type)[record_id])
+                return view
+            except REFUSED:  # rightly or not: the record's own reader decides
+                return self.get(record_type, record_id)
+        return self.get(record_type, record_id)
+
+    def views(
+        self, record_type: type[AnyRecord], record_ids: Iterable[str]
+    ) -> dict[str, AnyRecord]:
+        """`many`, as views, in a third of the time; as records where reviewed or refused."""
+        ids, lines = list(record_ids), self.lines(record_type)
+        views = map(view_reader(record_type), filter(None, map(lines.get, ids)))
+        try:
+            found = {view.id: view for view in views}
+        except REFUSED:
+            return self.many(record_type, ids)
+        if self._reviews:
+            reviewed = [id_ for id_ in found if self.reviews(record_type, id_)]
+            found |= self.many(record_type, reviewed)
+        return found
 
     def all(self, record_type: type[AnyRecord]) -> Iterator[AnyRecord]:
         """All live records of a type, reviews laid over them."""

@@ -60,13 +60,13 @@ class ClickGrowth:
 
     alpha: float = 0.9
     """A snippet joins while its score exceeds this share of the clicked snippet's (the paper's)."""
-    plausible_factor: float = 4.0
-    """Events below 1/4 of the click-only length are not believed and no side beyond 4/2 of it:
-    95 % of the reference events are within 4 × of that length, 91 % within 3 ×."""
+    shortest_side_share: float = 0.5
+    """A side is at least so much of what the click alone gives: a spike is no extent."""
+    longest_side_share: float = 1.5
+    """And at most so much: scores stay high between two events that follow each other."""
     min_score_range: float = 0.05
-    """A track that varies by less says nothing about extents and is not used."""
+    """A track that varies by less says nothing about extents."""
     extent: ClickExtent = ClickExtent()
-    """The click-only rule to fall back to."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,16 @@ class ScorePeaks:
     smoothing_snippets: float = 2.0
     """Standard deviation of the Gaussian smoothing; 2 snippets are about a second."""
     min_prominence: float = 0.1
-    """A peak must stand out this much from the higher of its two valleys; scores are in [0, 1]."""
+    """A peak must stand out this much from the higher of its two valleys."""
     alpha: float = 0.5
-    """An event lasts while its height exceeds this share of the peak's. The 0.9 of the click rule
-    keeps the tip only: of a bell-shaped peak it spans a third of the area, 0.5 three quarters."""
+    """An event lasts while its height exceeds this share of the peak's. Of a bell-shaped peak 0.9
+    spans a third of the area, 0.5 three quarters."""
     min_gap_seconds: float = 2.0
     """A weaker peak nearer than this to a kept event is part of it."""
     max_events: int = 5
     """At most so many events, the highest peaks first."""
+    min_score: float = 0.0
+    """A lower peak is none; for scores that mean something by themselves, as motion's do not."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,6 @@ class NormalSegments:
     min_length_share: float = 0.3
     """Shortest segment as a share of its slot (the video's part that it is drawn from)."""
     max_length_share: float = 0.9
-    """Longest segment as a share of its slot."""
     max_seconds: float = 75.0
     """Slots count as no longer than this, so that hour-long videos give watchable segments."""
 
@@ -129,8 +130,8 @@ def events_from_clicks_and_scores(
 ) -> list[ClickEvent]:
     """Holmes-VAD's rule: grow from each click while the score holds, never past the next click.
 
-    Snippet i spans from its start to the next one's, the last to `end_seconds`. The click-only
-    rule stands in for a flat track and for events that grow to an implausibly short length.
+    Snippet i spans from its start to the next one's, the last to `end_seconds`. Each side keeps
+    near the click-only rule's, which stands in where the track is flat.
     """
     track = _checked_track(scores, snippet_starts_seconds, end_seconds)
     if not track.size:
@@ -141,10 +142,7 @@ def events_from_clicks_and_scores(
     if float(np.ptp(track)) >= settings.min_score_range:
         edges = [bounds[0], *map(float, snippet_starts_seconds[1:]), end_seconds]
         grown = _grown_sides(groups, track, edges, settings.alpha)
-        sides = [
-            _plausible_sides(group, side, wide, settings.plausible_factor)
-            for group, side, wide in zip(groups, sides, grown, strict=True)
-        ]
+        sides = [_limited(*two, settings) for two in zip(sides, grown, strict=True)]
     return _separated(groups, sides, bounds)
 
 
@@ -167,7 +165,7 @@ def events_from_scores(
     edges = [*map(float, snippet_starts_seconds), end_seconds]
     kept: list[tuple[int, int]] = []
     for peak in prominent_peaks(heights, settings.min_prominence):
-        if len(kept) == settings.max_events:
+        if len(kept) == settings.max_events or smoothed[peak] < settings.min_score:
             break
         if _is_near(peak, kept, edges, settings.min_gap_seconds):
             continue
@@ -342,13 +340,16 @@ def _grown_sides(
     return sides
 
 
-def _plausible_sides(group: _ClickGroup, click: Sides, grown: Sides, factor: float) -> Sides:
-    """The click-only reaches where growth is tiny, else the grown ones, each capped."""
-    span_seconds = group.click_seconds[-1] - group.click_seconds[0]
-    if (sum(grown) + span_seconds) * factor < sum(click) + span_seconds:
+def _limited(click: Sides, grown: Sides, settings: ClickGrowth) -> Sides:
+    """The grown reaches, kept near those of the click alone; these where the click is no peak."""
+    if sum(grown) < 0.25 * sum(click):
         return click
-    longest_side = sum(click) * factor / 2.0
-    return min(grown[0], longest_side), min(grown[1], longest_side)
+    lowest, highest = settings.shortest_side_share, settings.longest_side_share
+    before, after = (
+        min(max(wide, lowest * side), highest * side)
+        for side, wide in zip(click, grown, strict=True)
+    )
+    return before, after
 
 
 def smoothed_track(track: Track, sigma_snippets: float) -> Track:
@@ -383,7 +384,7 @@ def _prominence(heights: Track, top: int) -> float:
 
 
 def _is_near(
-    peak: int, kept: Sequence[tuple[int, int]], edges: Sequence[float], gap_seconds: float
+    peak: int, kept: list[tuple[int, int]], edges: list[float], gap_seconds: float
 ) -> bool:
     return any(
         edges[first] - edges[peak + 1] < gap_seconds and edges[peak] - edges[last + 1] < gap_seconds

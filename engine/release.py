@@ -5,13 +5,13 @@ beside its place and renamed into it, by one process at a time.
 """
 
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, islice, repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal
 
@@ -84,16 +84,17 @@ def export(
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
-        makers = count_makers(index)
+        trees = Trees(index, are_views=True)
+        makers = count_makers(trees.facts)
         _refuse_mixture(makers, options)
         _finish_renames(dataset.releases_dir_path)
         _refuse_taken_name(target, dataset, options)
-        report = _write_and_rename(index, target, options, makers, (executor, on_video))
+        report = _write_and_rename(trees, target, options, makers, (executor, on_video))
     return ExportReport(target, report[0], report[1])
 
 
 def _write_and_rename(
-    index: Index,
+    trees: Trees,
     target: Path,
     options: ExportOptions,
     makers: dict[str, dict[str, int]],
@@ -101,7 +102,7 @@ def _write_and_rename(
 ) -> tuple[Release, dict[str, str]]:
     partial = _fresh_dir(target)
     try:
-        report = _write_release(index, partial, options, makers, work)
+        report = _write_release(trees, partial, options, makers, work)
         _rename_into_place(partial, target)
     except OSError as error:
         raise ServiceError(f"cannot write {target} ({error.strerror}); free some space") from error
@@ -111,14 +112,14 @@ def _write_and_rename(
 
 
 def _write_release(
-    index: Index,
+    trees: Trees,
     partial: Path,
     options: ExportOptions,
     makers: dict[str, dict[str, int]],
     work: tuple[Executor | None, Callable[[], None]],
 ) -> tuple[Release, dict[str, str]]:
     executor, on_video = work
-    trees, counts = Trees(index), Counter[str]()
+    index, counts = trees.index, Counter[str]()
     failed: dict[str, str] = {}
     if options.with_media:
         assert executor is not None
@@ -131,7 +132,7 @@ def _write_release(
             _write_video(node, writers, failed.keys())
             _count(node, counts)
             on_video()
-    _count_segments(index, counts)
+    _count_segments(trees.facts, makers, counts)
     if not counts["instructions"] and not counts["summaries"]:
         raise UsageError("there is nothing to export yet; `vau-data run` makes it")
     release = Release(
@@ -183,14 +184,14 @@ def _count(node: VideoNode, counts: Counter[str]) -> None:
         counts[f"{granularity} {task}"] += count
 
 
-def _count_segments(index: Index, counts: Counter[str]) -> None:
-    facts = Facts(index)
-    event_ids = list(_released_ids(facts, Event))
-    counts["events"] = len(event_ids)
-    counts["clips"] = sum(1 for _ in _released_ids(facts, Clip))
-    counts["summaries"] = sum(1 for _ in _released_ids(facts, Summary))
+def _count_segments(
+    facts: Facts, makers: Mapping[str, Mapping[str, int]], counts: Counter[str]
+) -> None:
+    for word in ("events", "clips", "summaries"):
+        counts[word] = sum(makers.get(f"{word}.jsonl", {}).values())
     counts["events unconfirmed"] = sum(
-        not index.fields(Event, event_id)["is_confirmed"] for event_id in event_ids
+        not facts.index.fields(Event, event_id)["is_confirmed"]
+        for event_id in _released_ids(facts, Event)
     )
 
 
@@ -214,38 +215,37 @@ def _released_ids(facts: Facts, record_type: type[Record]) -> Iterable[str]:
     return filter(lines.__contains__, chain.from_iterable(of_type))
 
 
-def count_makers(index: Index) -> dict[str, dict[str, int]]:
+def count_makers(facts: Facts) -> dict[str, dict[str, int]]:
     """Per record file, how many released records each model, rule or person made."""
     makers: dict[str, dict[str, int]] = {}
-    facts = Facts(index)
     for record_type in _COUNTED:
-        lines = index.lines(record_type)
-        path = index.dataset.record_path(record_type)
-        released = iter(_released_ids(facts, record_type))
-        tails, names = Counter[bytes](), Counter[str]()
-        while ids := list(islice(released, _MANY)):
-            tails.update(_provenances([lines[id_] for id_ in ids], path))
-        for tail, count in tails.items():
-            names[orjson.loads(tail)["name"]] += count
+        lines = facts.index.lines(record_type)
+        path = facts.index.dataset.record_path(record_type)
+        released = map(lines.__getitem__, _released_ids(facts, record_type))
+        tails = map(itemgetter(2), map(bytes.rpartition, released, repeat(PROVENANCE_MARK)))
+        names = Counter[str]()
+        while counted := Counter(islice(tails, _MANY)):
+            for tail, count in counted.items():
+                names[_name_in(tail, path)] += count
         if names:
             makers[path.name] = dict(sorted(names.items()))
     return makers
 
 
 _MANY = 10_000
-_PROVENANCE = re.compile(re.escape(PROVENANCE_MARK) + rb"(\{[^{}]*\})")
+"""Lines at a time: what a model call cost makes each tail another."""
 
 
-def _provenances(lines: Sequence[bytes], path: Path) -> list[bytes]:
-    """The provenance objects of records' lines; they hold no objects themselves."""
-    found: list[bytes] = _PROVENANCE.findall(b"\n".join(lines))
-    if len(found) == len(lines):
-        return found
-    for line in lines:
-        if _PROVENANCE.search(line) is None:
-            parse_object(line, path=path)
-            raise UsageError(f"{path}: {line[:80]!r} has no provenance; delete that line")
-    raise UsageError(f"{path}: a line names two provenances; delete one of them")
+def _name_in(tail: bytes, path: Path) -> str:
+    """Who made a record whose line has `tail` after the mark; all of a line that has no mark."""
+    try:
+        fields = orjson.loads(b'{"provenance":' + tail)
+    except orjson.JSONDecodeError:
+        fields = parse_object(tail, path=path)
+    try:
+        return str(fields["provenance"]["name"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{path}: {tail[:80]!r} has no provenance; delete that line") from error
 
 
 _TEXT_FILES = ("captions.jsonl", "summaries.jsonl")
@@ -335,8 +335,7 @@ def _finish_renames(releases_dir_path: Path) -> None:
 def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for stage_name in stage_names():
-        ledger = index.ledger(stage_name)
-        fingerprints = {ledger.fingerprint(item_id) for item_id in ledger.item_ids()}
+        fingerprints = index.ledger(stage_name).fingerprints()
         if fingerprints:
             found[stage_name] = tuple(sorted(fingerprints))
     return found

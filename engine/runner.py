@@ -29,7 +29,7 @@ from schemas import Record, Reject
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_SYNCS = 0.5
-_OUTCOMES_BETWEEN_SYNCS = 2000
+_OUTCOMES_BETWEEN_SYNCS = 8000
 
 
 Result = tuple[Record, ...] | ItemError

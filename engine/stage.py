@@ -38,7 +38,7 @@ class Pending(NamedTuple, Generic[Body]):
 
     def ready(self) -> Item[Body]:
         """Build the item."""
-        return Item(id=self.id, body=self.build())
+        return Item(self.id, self.build())
 
 
 class Stage(Protocol[Body]):

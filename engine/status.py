@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from engine.census import Census, load_ledger, take_census
 from engine.dataset import Dataset
 from engine.errors import UsageError
-from engine.flow import FLOW, Step
+from engine.flow import Step, wanted_steps
 from engine.index import WORDS, Index
 from engine.intake import count_degraded
 from engine.joins.facts import Facts
@@ -85,7 +85,7 @@ def dataset_status(dataset: Dataset) -> DatasetStatus:
     return DatasetStatus(
         dir_path=str(dataset.dir_path),
         records={word: len(index.lines(record_type)) for record_type, word in WORDS.items()},
-        stages=tuple(_stage_status(facts, step) for step in FLOW),
+        stages=tuple(_stage_status(facts, step) for step in wanted_steps(dataset.config)),
         num_import_rejects=len(index.ledger(IMPORT_LEDGER).rejects()),
         num_degraded_files=count_degraded(index),
         num_orphaned_reviews=sum(1 for _ in index.orphaned_reviews()),

@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from engine.ids import by_number, parent_id
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.tree import ClipNode, EventNode, VideoNode
-from schemas import Caption, Clip, Event, Instruction, Summary
+from schemas import Caption, Clip, Event, Instruction, Record, Summary
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 @dataclass
@@ -17,21 +20,23 @@ class Trees:
     """Reads trees of one dataset."""
 
     index: Index
-    _facts: Facts = field(init=False)
+    are_views: bool = False
+    """Of views instead of records (see `engine/views.py`): for what only looks at fields."""
+    facts: Facts = field(init=False)
 
     def __post_init__(self) -> None:
-        self._facts = Facts(self.index)
+        self.facts = Facts(self.index)
 
     def all(self) -> Iterator[VideoNode]:
         """Every live video in natural order of ids, with all that hangs on it."""
-        return (self.of(video_id) for video_id in self._facts.videos)
+        return (self.of(video_id) for video_id in self.facts.videos)
 
     def of(self, video_id: str) -> VideoNode:
         """One video's tree."""
         event_ids = self._event_ids_of.get(video_id, [])
-        summaries = self.index.many(Summary, [*event_ids, video_id])
+        summaries = self._many(Summary, [*event_ids, video_id])
         return VideoNode(
-            video=self._facts.videos[video_id],
+            video=self.facts.videos[video_id],
             events=self._events(event_ids, summaries),
             summary=summaries.get(video_id),
             instructions=self._instructions(video_id),
@@ -39,7 +44,7 @@ class Trees:
 
     def with_instructions_alone(self) -> Iterator[VideoNode]:
         """Every live video with its instructions; events and texts left out, which is quicker."""
-        for video_id, video in self._facts.videos.items():
+        for video_id, video in self.facts.videos.items():
             yield VideoNode(video, (), None, self._instructions(video_id))
 
     def _instructions(self, video_id: str) -> tuple[Instruction, ...]:
@@ -49,12 +54,16 @@ class Trees:
         segment_ids = [id_ for event_id in event_ids for id_ in clip_ids_of.get(event_id, ())]
         segment_ids += [*event_ids, video_id]
         ids = [id_ for segment_id in segment_ids for id_ in of_segment.get(segment_id, ())]
-        return tuple(self.index.many(Instruction, ids).values())
+        return tuple(self._many(Instruction, ids).values())
+
+    def _many(self, record_type: type[AnyRecord], record_ids: list[str]) -> dict[str, AnyRecord]:
+        read = self.index.views if self.are_views else self.index.many
+        return read(record_type, record_ids)
 
     def _events(self, event_ids: list[str], summaries: dict[str, Summary]) -> tuple[EventNode, ...]:
         clip_ids_of = self._clip_ids_of
         clip_ids = [id_ for event_id in event_ids for id_ in clip_ids_of.get(event_id, ())]
-        clips, captions = self.index.many(Clip, clip_ids), self.index.many(Caption, clip_ids)
+        clips, captions = self._many(Clip, clip_ids), self._many(Caption, clip_ids)
         return tuple(
             EventNode(
                 event=event,
@@ -63,16 +72,16 @@ class Trees:
                 ),
                 summary=summaries.get(id_of),
             )
-            for id_of, event in self.index.many(Event, event_ids).items()
+            for id_of, event in self._many(Event, event_ids).items()
         )
 
     @cached_property
     def _event_ids_of(self) -> dict[str, list[str]]:
-        return _by_parent(self._facts.segment_ids["event"], mark="_E")
+        return _by_parent(self.facts.segment_ids["event"], mark="_E")
 
     @cached_property
     def _clip_ids_of(self) -> dict[str, list[str]]:
-        return _by_parent(self._facts.segment_ids["clip"], mark="C")
+        return _by_parent(self.facts.segment_ids["clip"], mark="C")
 
     @cached_property
     def _instruction_ids_of(self) -> dict[str, list[str]]:

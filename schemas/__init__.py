@@ -5,6 +5,7 @@ from schemas.caption import Caption, HumanCaption
 from schemas.click import Click
 from schemas.clip import Clip
 from schemas.event import Event
+from schemas.features import FeatureTrack
 from schemas.instruction import Instruction, Turn
 from schemas.reject import Reject
 from schemas.release import Release, ReleaseFile
@@ -18,6 +19,7 @@ __all__ = [
     "Click",
     "Clip",
     "Event",
+    "FeatureTrack",
     "HumanCaption",
     "Instruction",
     "Media",

@@ -21,6 +21,7 @@ RejectReason = Literal[
     "reply_blocked",
     "id_mismatch",
     "import_mismatch",
+    "features_unusable",
     "internal",
 ]
 REJECT_REASONS: tuple[str, ...] = get_args(RejectReason)

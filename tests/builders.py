@@ -21,6 +21,7 @@ from schemas import (
     Click,
     Clip,
     Event,
+    FeatureTrack,
     HumanCaption,
     Instruction,
     Media,
@@ -104,6 +105,24 @@ def a_score_track(video_id: str = VIDEO_ID, scores: tuple[float, ...] = (0.1, 0.
         scores=scores,
         provenance=HUMAN,
     )
+
+
+def a_feature_track(video_id: str = VIDEO_ID, **changes: Any) -> FeatureTrack:
+    known: dict[str, Any] = {
+        "id": video_id,
+        "video_id": video_id,
+        "path": f"features/baseline-1/{video_id}.npy",
+        "sha256": "0" * 64,
+        "extractor": "baseline-1",
+        "num_crops": 1,
+        "num_snippets": 2,
+        "width": 3,
+        "snippet_starts_seconds": (0.0, 0.64),
+        "end_seconds": 1.28,
+        "num_frames": 32,
+        "provenance": HUMAN,
+    }
+    return FeatureTrack(**(known | changes))
 
 
 def an_event(id: str = f"{VIDEO_ID}_E0", **changes: Any) -> Event:
@@ -216,6 +235,7 @@ def a_reject(item_id: str = VIDEO_ID) -> Reject:
 ONE_OF_EACH: tuple[Record, ...] = (
     a_video(media=a_media()),
     a_click(),
+    a_feature_track(),
     a_score_track(),
     an_event(),
     a_clip(),

@@ -22,16 +22,17 @@ class RunFlags:
 
 def run_all(dataset: "Dataset", flags: RunFlags) -> None:
     """Bring every stage up to date, then export."""
-    from engine.flow import FLOW
+    from engine.flow import wanted_steps
     from engine.release import ExportOptions
 
-    names = [step.name for step in FLOW]
+    steps = wanted_steps(dataset.config)
+    names = [step.name for step in steps]
     serving = plan_serving(dataset, names, flags.stages.gpus, is_dry_run=flags.stages.is_dry_run)
     if flags.stages.is_dry_run:
-        show_plans(dataset, FLOW, flags.stages, serving)
+        show_plans(dataset, steps, flags.stages, serving)
         return
     with reporting(dataset, flags.stages) as reports:
-        for label, report in do_steps(dataset, FLOW, flags.stages, serving):
+        for label, report in do_steps(dataset, steps, flags.stages, serving):
             reports.add(label, report)
             if label == "ingest" and (report.num_done or report.num_rejected or report.num_retired):
                 reports.add_intake(dataset)

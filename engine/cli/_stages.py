@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli._cluster import executor_for, refuse_gpus_with_ray
 from engine.cli._output import counted, print_json
+from engine.cli._scorers import with_scorer_loader
 from engine.cli._serving import (
     NO_PLANS,
     GpuFlags,
@@ -49,9 +50,9 @@ class StageFlags:
 
 def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> None:
     """Bring the named stages up to date, or only say what that would take."""
-    from engine.flow import FLOW
+    from engine.flow import STEPS
 
-    steps = [step for step in FLOW if step.name in names]
+    steps = [step for step in STEPS if step.name in names]
     serving = plan_serving(dataset, names, flags.gpus, is_dry_run=flags.is_dry_run)
     if flags.is_dry_run:
         show_plans(dataset, steps, flags, serving)
@@ -135,6 +136,7 @@ def do_steps(
     from engine.flow import run_step
     from engine.runner import RunOptions
 
+    steps = [with_scorer_loader(step) for step in steps]
     options = RunOptions(
         limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )

@@ -15,11 +15,15 @@ import cv2
 from engine.errors import ItemError
 from engine.stage import Item, MediaStage
 
+NICENESS = 5
+"""Reading ahead is in less of a hurry than the servers and clients that live on the same cores."""
+
 
 def confine(memory_bytes: int) -> None:
     """Limit this process's memory, its threads, and its life to that of the run."""
     if sys.platform == "linux":
         _die_with_the_run()
+    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

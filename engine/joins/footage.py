@@ -1,7 +1,8 @@
 """Items of the stages that look at footage: score, propose, clip, caption."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import partial
+from typing import Any
 
 import orjson
 
@@ -12,21 +13,64 @@ from engine.joins.facts import Facts
 from engine.stage import Pending, digest
 from engine.stages.caption import CaptionItem
 from engine.stages.clip import ClipItem, is_inside
+from engine.stages.features import FeaturesItem
 from engine.stages.propose import ProposeItem
-from engine.stages.score import ScoreItem
-from schemas import Caption, Click, Clip, Event, HumanCaption, ScoreTrack, Video
+from engine.stages.score import ScoreItem, ScorerItem
+from schemas import Caption, Click, Clip, Event, FeatureTrack, HumanCaption, ScoreTrack, Video
 
 
-def to_score(facts: Facts, census: Census) -> Iterator[Pending[ScoreItem]]:
-    """Videos with a file; by default those that no person marked and none called normal."""
-    which = facts.index.dataset.config.score.videos
+def to_features(facts: Facts, census: Census) -> Iterator[Pending[FeaturesItem]]:
+    """Videos with a file, but those whose features came from outside; again where a file is gone.
+
+    The file may be deleted to save space: nothing is stale by that, since it says the same again.
+    """
+    index = facts.index
+    imported = index.imported_ids(FeatureTrack)
     for video in facts.videos.values():
-        if video.media is None or (which == "unclicked" and not facts.needs_scores(video)):
+        if video.media is None or video.id in imported:
             continue
         input_sha256 = facts.media_digest(video.id)
-        if census.wants(video.id, input_sha256):
-            build = partial(_score_item, facts, video)
+        missing = _missing_features(facts, video.id)
+        if census.wants(video.id, _unlike_if_incomplete(missing, input_sha256)):
+            build = partial(_features_item, facts, video)
             yield Pending(video.id, input_sha256.hex(), video.id, build)
+
+
+def _missing_features(facts: Facts, video_id: str) -> list[str]:
+    index = facts.index
+    if video_id not in index.lines(FeatureTrack):
+        return []
+    path = index.fields(FeatureTrack, video_id)["path"]
+    return [] if (index.dataset.dir_path / path).is_file() else [path]
+
+
+def _features_item(facts: Facts, video: Video) -> FeaturesItem:
+    dataset = facts.index.dataset
+    return FeaturesItem(dataset.video_file(video), video.duration_seconds, dataset.dir_path)
+
+
+def to_score(facts: Facts, census: Census) -> Iterator[Pending[Any]]:
+    """Videos with a file, or with features where a scorer is named; by default those that no
+    person marked and none called normal, with a scorer all.
+    """
+    section = facts.index.dataset.config.score
+    is_all = section.videos == "all" or (section.videos == "auto" and not section.is_baseline)
+    for video in facts.videos.values():
+        if not is_all and not facts.needs_scores(video):
+            continue
+        if section.is_baseline:
+            yield from _score_from_file(facts, census, video)
+        else:
+            yield from _score_from_features(facts, census, video)
+
+
+def _score_from_file(facts: Facts, census: Census, video: Video) -> Iterator[Pending[ScoreItem]]:
+    if video.media is None:
+        return
+    input_sha256 = facts.media_digest(video.id)
+    if census.wants(video.id, input_sha256):
+        build = partial(_score_item, facts, video)
+        yield Pending(video.id, input_sha256.hex(), video.id, build)
 
 
 def _score_item(facts: Facts, video: Video) -> ScoreItem:
@@ -34,10 +78,28 @@ def _score_item(facts: Facts, video: Video) -> ScoreItem:
     return ScoreItem(video_path=path, duration_seconds=video.duration_seconds)
 
 
+def _score_from_features(
+    facts: Facts, census: Census, video: Video
+) -> Iterator[Pending[ScorerItem]]:
+    index = facts.index
+    if video.id in index.lines(FeatureTrack):
+        input_sha256 = digest(index.content(FeatureTrack, video.id))
+        if census.wants(video.id, input_sha256):
+            build = partial(_scorer_item, facts, video)
+            yield Pending(video.id, input_sha256.hex(), video.id, build)
+    elif video.media is not None and video.id not in index.ledger("features").rejects():
+        census.waits(video.id, "features")
+
+
+def _scorer_item(facts: Facts, video: Video) -> ScorerItem:
+    track = facts.index.get(FeatureTrack, video.id)
+    return ScorerItem(track, facts.index.dataset.dir_path)
+
+
 def to_propose(facts: Facts, census: Census) -> Iterator[Pending[ProposeItem]]:
     """Videos whose events nobody brought from outside."""
     index = facts.index
-    unscorable = index.ledger("score").rejects()
+    unscorable = _unscorable_ids(facts)
     for video in facts.videos.values():
         if video.id in facts.videos_with_imported_events:
             continue
@@ -57,6 +119,15 @@ def to_propose(facts: Facts, census: Census) -> Iterator[Pending[ProposeItem]]:
         if census.wants(video.id, _unlike_if_incomplete(missing, input_sha256)):
             build = partial(_propose_item, facts, video)
             yield Pending(video.id, input_sha256.hex(), video.id, build)
+
+
+def _unscorable_ids(facts: Facts) -> Set[str]:
+    """Videos that are not to be waited for."""
+    index = facts.index
+    unscorable = set(index.ledger("score").rejects())
+    if not index.dataset.config.score.is_baseline:
+        unscorable |= set(index.ledger("features").rejects())
+    return unscorable
 
 
 def _unlike_if_incomplete(missing: Sequence[str], input_sha256: bytes) -> bytes:

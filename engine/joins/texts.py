@@ -1,6 +1,6 @@
 """Items of the stages that only read texts: summarize (events, then videos) and instruct."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import orjson
@@ -10,8 +10,7 @@ from engine.joins.facts import Facts
 from engine.stage import Pending, digest
 from engine.stages.instruct import InstructItem
 from engine.stages.summarize import SummarizeItem
-from schemas import Caption, Clip, Event, Summary, Video
-from schemas.base import Granularity
+from schemas import Caption, Clip, Event, Record, Summary, Video
 
 EVENT_SCOPE = "event:"
 VIDEO_SCOPE = "video:"
@@ -115,44 +114,48 @@ def _events_never_summarized(facts: Facts) -> set[str]:
 
 def to_instruct(facts: Facts, census: Census) -> Iterator[Pending[InstructItem]]:
     """Every captioned clip, every summarized event, every summarized video."""
-    for granularity, segment_ids in facts.segment_ids.items():
-        segment_type, text_type = _SEGMENT_TYPES[granularity], _text_type(granularity)
-        segments, texts = facts.index.lines(segment_type), facts.index.lines(text_type)
-        content_of = facts.index.reviewed_content
-        for segment_id in segment_ids:
-            if segment_id not in texts:
-                continue
-            input_sha256 = digest(
-                content_of(segment_type, segment_id, segments[segment_id]),
-                content_of(text_type, segment_id, texts[segment_id]),
-            )
-            item_id = FAMILY_SCOPE + segment_id
-            if census.wants(item_id, input_sha256):
-                build = partial(_instruct_item, facts, segment_id, granularity)
-                yield Pending(item_id, input_sha256.hex(), "", build)
+    ids_of = facts.segment_ids
+    yield from _to_instruct(facts, census, (Clip, Caption), ids_of["clip"], _clip_item)
+    yield from _to_instruct(facts, census, (Event, Summary), ids_of["event"], _event_item)
+    yield from _to_instruct(facts, census, (Video, Summary), ids_of["video"], _video_item)
 
 
-_SEGMENT_TYPES: dict[Granularity, type[Clip] | type[Event] | type[Video]] = {
-    "clip": Clip,
-    "event": Event,
-    "video": Video,
-}
+def _to_instruct(
+    facts: Facts,
+    census: Census,
+    types: tuple[type[Record], type[Record]],
+    segment_ids: Iterable[str],
+    build: Callable[[Facts, str], InstructItem],
+) -> Iterator[Pending[InstructItem]]:
+    """Of these segments, with the type of their texts, and how their items are made."""
+    segment_type, text_type = types
+    segments, texts = facts.index.lines(segment_type), facts.index.lines(text_type)
+    content_of = facts.index.reviewed_content
+    for segment_id in segment_ids:
+        if segment_id not in texts:
+            continue
+        input_sha256 = digest(
+            content_of(segment_type, segment_id, segments[segment_id]),
+            content_of(text_type, segment_id, texts[segment_id]),
+        )
+        item_id = FAMILY_SCOPE + segment_id
+        if census.wants(item_id, input_sha256):
+            yield Pending(item_id, input_sha256.hex(), "", partial(build, facts, segment_id))
 
 
-def _text_type(granularity: Granularity) -> type[Caption] | type[Summary]:
-    return Caption if granularity == "clip" else Summary
+def _clip_item(facts: Facts, clip_id: str) -> InstructItem:
+    clip, caption = facts.index.view(Clip, clip_id), facts.index.view(Caption, clip_id)
+    interval = clip.start_seconds, clip.end_seconds
+    return InstructItem(clip_id, clip.video_id, "clip", interval, None, caption.text)
 
 
-def _instruct_item(facts: Facts, segment_id: str, granularity: Granularity) -> InstructItem:
-    segment = facts.index.fields(_SEGMENT_TYPES[granularity], segment_id)
-    is_clip = granularity == "clip"
-    return InstructItem(
-        segment_id=segment_id,
-        video_id=segment.get("video_id", segment_id),
-        granularity=granularity,
-        interval_seconds=(segment["start_seconds"], segment["end_seconds"]),
-        is_anomalous=None if is_clip else segment["is_anomalous"],
-        text=facts.index.fields(Caption, segment_id)["text"]
-        if is_clip
-        else facts.index.get(Summary, segment_id),
-    )
+def _event_item(facts: Facts, event_id: str) -> InstructItem:
+    event, summary = facts.index.view(Event, event_id), facts.index.view(Summary, event_id)
+    interval = event.start_seconds, event.end_seconds
+    return InstructItem(event_id, event.video_id, "event", interval, event.is_anomalous, summary)
+
+
+def _video_item(facts: Facts, video_id: str) -> InstructItem:
+    video, summary = facts.index.view(Video, video_id), facts.index.view(Summary, video_id)
+    interval = video.start_seconds, video.end_seconds
+    return InstructItem(video_id, video_id, "video", interval, video.is_anomalous, summary)

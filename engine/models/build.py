@@ -4,13 +4,12 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.config import CaptionSection, ModelSection, SummarizeSection
+from engine.config import BASELINE, CaptionSection, ModelSection, SummarizeSection
 from engine.models.chat import Captioner, Summarizer
 
 if TYPE_CHECKING:
     from engine.models.openai_settings import OpenAiSettings
 
-BASELINE = "baseline"
 CONCURRENCY_PER_ENDPOINT = 64
 """Fills a 7B model on one GPU: 64 clips of 8 frames take 45 GiB of its cache for keys and values.
 What is too much for a server waits there, and costs nothing but its pictures' memory here."""

@@ -4,7 +4,7 @@ Not an anomaly detector: it says where a video changes more, and more suddenly, 
 does. Measured quality, and how to repeat it: `engine/models/README.md`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -49,7 +49,9 @@ class MotionScores:
 
 
 @dataclass(frozen=True)
-class _Snippet:
+class MotionSnippet:
+    """What changed in up to 16 frames."""
+
     start_seconds: float
     last_seconds: float
     energy: float
@@ -62,13 +64,18 @@ def motion_scores(path: Path) -> MotionScores:
     """Score a file in one pass, in memory that does not grow with its length but by 4 numbers
     a snippet. A video without change scores 0 everywhere. Raises MediaError as decoding does.
     """
-    snippets = list(_snippets(all_frames(path, max_side_px=MAX_SIDE_PX)))
+    snippets = list(motion_snippets(all_frames(path, max_side_px=MAX_SIDE_PX)))
     if not snippets:
         raise MediaError("media_empty", f"{path}: no frame to score; check the file with a player")
+    starts = tuple(snippet.start_seconds for snippet in snippets)
+    return MotionScores(starts, _end_seconds(snippets), window_scores(snippets))
+
+
+def window_scores(snippets: Sequence[MotionSnippet]) -> tuple[float, ...]:
+    """Scores of consecutive snippets, relative to what is usual among them."""
     energy = np.array([snippet.energy for snippet in snippets])
     jump = np.array([snippet.jump for snippet in snippets])
-    starts = tuple(snippet.start_seconds for snippet in snippets)
-    return MotionScores(starts, _end_seconds(snippets), _mixed(energy, jump))
+    return _mixed(energy, jump)
 
 
 def _mixed(energy: Series, jump: Series) -> tuple[float, ...]:
@@ -99,7 +106,7 @@ def _onset(energy: Series) -> Series:
     return np.asarray(np.maximum(energy - np.array([energy[0], *before]), 0), np.float64)
 
 
-def _end_seconds(snippets: list[_Snippet]) -> float:
+def _end_seconds(snippets: list[MotionSnippet]) -> float:
     last = snippets[-1]
     if len(snippets) > 1:
         step = float(np.median([b.start_seconds - a.start_seconds for a, b in pairwise(snippets)]))
@@ -108,14 +115,14 @@ def _end_seconds(snippets: list[_Snippet]) -> float:
     return last.last_seconds + (length / (SNIPPET_FRAMES - 1) if length > 0 else 0.04)
 
 
-def _snippets(frames: Iterator[Frame]) -> Iterator[_Snippet]:
+def motion_snippets(frames: Iterator[Frame]) -> Iterator[MotionSnippet]:
     """Snippets of 16 frames; the last may be shorter. Holds two frames at a time."""
     before: Frame | None = None
     while group := list(islice(_reduced(frames), SNIPPET_FRAMES)):
         chain = group if before is None else [before, *group]
         changes = [_change(one, other) for one, other in pairwise(chain)]
         before = group[-1]
-        yield _Snippet(
+        yield MotionSnippet(
             start_seconds=group[0].time_seconds,
             last_seconds=group[-1].time_seconds,
             energy=float(np.mean([energy for energy, _ in changes])) if changes else 0.0,

@@ -207,6 +207,8 @@ def _arguments(section: ModelSection, vllm: VllmSection, tensor_parallel: int) -
     yield from ("--max-model-len", str(section.max_model_len or "auto"))
     # A repository's generation_config.json would sample in ways that no record tells of.
     yield from ("--generation-config", "vllm")
+    # One line for each request would bury what a log is read for; records know the requests.
+    yield "--disable-uvicorn-access-log"
     if isinstance(section, CaptionSection):
         yield from ("--limit-mm-per-prompt", _media_limit(section))
         # Requests say when each frame was; vLLM refuses that from clients that it may not trust.

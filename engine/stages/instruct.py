@@ -73,7 +73,7 @@ class InstructStage:
 
 def _is_anomalous(body: InstructItem) -> bool | None:
     """The label, or the summarizer's judgement where there is none."""
-    if body.is_anomalous is None and isinstance(body.text, Summary):
+    if body.is_anomalous is None and not isinstance(body.text, str):
         return body.text.is_anomalous
     return body.is_anomalous
 

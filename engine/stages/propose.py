@@ -1,7 +1,7 @@
 """Video with clicks or scores -> Events: at clicks, at peaks of the score, or at random."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Literal
 
 from engine.errors import ItemError
@@ -58,6 +58,8 @@ class ProposeStage:
     normal: NormalSegments
     use_baseline_scores: bool
     """Whether a motion score may shape the extent of a clicked event."""
+    min_score: float
+    """A trained scorer's peak below this is no event in a video that nobody labelled."""
     seed: int
     name: ClassVar[str] = "propose"
     writes: ClassVar[type[Record]] = Event
@@ -71,6 +73,7 @@ class ProposeStage:
             "peaks": asdict(self.peaks),
             "normal": asdict(self.normal),
             "use_baseline_scores": self.use_baseline_scores,
+            "min_score": self.min_score,
             "seed": self.seed,
         }
 
@@ -128,7 +131,7 @@ class ProposeStage:
                 track.scores,
                 track.snippet_starts_seconds,
                 end_seconds=track.end_seconds,
-                settings=self.peaks,
+                settings=self._peaks_for(video, track),
             )
             if track is not None
             else []
@@ -140,6 +143,11 @@ class ProposeStage:
         elif not intervals:
             for interval in self._normal_segments(video):
                 yield _Proposal(interval, "normal_sample")
+
+    def _peaks_for(self, video: Video, track: ScoreTrack) -> ScorePeaks:
+        """An abnormal video has an event somewhere, however low its scores are."""
+        says_whether = video.is_anomalous is None and not track.provenance.is_baseline
+        return replace(self.peaks, min_score=self.min_score) if says_whether else self.peaks
 
     def _normal_segments(self, video: Video) -> Iterator[Interval]:
         for interval in normal_segments(

@@ -52,7 +52,12 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "media.deadline_per_video_second": (9.0, NOTHING),
     "media.memory_gib": (1.0, NOTHING),
     "media.cache_gib": (9.0, NOTHING),
-    "score.model": ("baseline", NOTHING),
+    "features.extractor": ("baseline", NOTHING),  # another needs weights; tested beside it
+    "features.num_frames": (1, NOTHING),
+    "features.precision": ("float32", NOTHING),
+    "features.batch_size": (3, NOTHING),
+    "features.devices": (("cpu",), NOTHING),
+    "score.model": ("baseline", NOTHING),  # a checkpoint is tested beside its stage
     "score.videos": ("all", NOTHING),
     "annotate.reaction_seconds": (0.3, NOTHING),
     "annotate.single_keys": (False, NOTHING),
@@ -62,6 +67,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.guidelines": ("guidelines.toml", NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
+    "propose.min_score": (0.25, {"propose"}),
     "propose.max_events_per_video": (2, {"propose"}),
     "propose.max_normal_segments": (1, {"propose"}),
     "clip.method": ("uniform", {"clip"}),
@@ -224,3 +230,18 @@ def test_where_no_dataset_is_above_the_error_says_how_to_make_one(tmp_path: Path
 def test_an_annotation_only_video_has_no_file_and_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="annotations but no video file"):
         a_dataset(tmp_path).video_file(a_video())
+
+
+def test_files_that_dataset_toml_names_are_relative_to_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "dataset.toml"
+    path.write_text(
+        '[features]\nextractor = "towers/clip"\n[score]\nmodel = "/far/away.safetensors"\n'
+    )
+    config = load_config(path)
+    assert config.features.extractor == str(tmp_path / "towers/clip")
+    assert config.score.model == "/far/away.safetensors"
+    path.write_text("")
+    assert (load_config(path).features.extractor, load_config(path).score.model) == (
+        "baseline",
+        "baseline",
+    )

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 import time
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from engine.errors import ItemError, ServiceError, UsageError
 from engine.executors.local import CHUNK_ITEMS, LocalExecutor
 from engine.runner import Outcome
 from engine.stage import Item, Pending
-from schemas import Record
+from schemas import Caption, Record
 from tests.builders import a_caption, pending_of
 from tests.engine.misbehaving import ComputingStage, LoadingStage
 
@@ -56,6 +57,16 @@ def test_items_of_one_video_are_loaded_together_up_to_a_chunk(small: LocalExecut
     found = outcomes(small, LoadingStage(), items(*[None] * (CHUNK_ITEMS + 3)))
     sizes = [found[f"{n}"].result[0].text.split()[-1] for n in range(len(found))]  # type: ignore
     assert sizes == [f"{CHUNK_ITEMS})"] * CHUNK_ITEMS + ["3)"] * 3
+
+
+def test_reading_ahead_gives_way_to_whoever_else_needs_the_cores(small: LocalExecutor) -> None:
+    [outcome] = small.run(LoadingStage(), items("fine"))
+    assert not isinstance(outcome.result, ItemError)
+    [caption] = outcome.result
+    assert isinstance(caption, Caption)
+    pid, _ = literal_eval(caption.text)
+    niceness = {who: os.getpriority(os.PRIO_PROCESS, who) for who in (0, pid)}
+    assert niceness[pid] > niceness[0]
 
 
 def test_items_of_two_videos_are_never_loaded_together(small: LocalExecutor) -> None:

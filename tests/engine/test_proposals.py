@@ -189,16 +189,25 @@ def test_flat_track_falls_back_to_the_click_only_extent() -> None:
 def test_saturated_score_does_not_swallow_the_video() -> None:
     scores = [0.9] * 1000
     scores[0] = 0.1
-    [((start, end), _)] = grown([10.0], scores)
-    assert start == 1.0
-    assert end < 600.0
+    [((_, end), _)] = grown([10.0], scores)
+    [((_, click_end), _)] = clicked(10.0, end_seconds=1000.0)
+    assert end - 10.0 == pytest.approx(1.5 * (click_end - 10.0))
+
+
+def test_a_spike_shortens_a_side_to_half_of_what_the_click_alone_gives() -> None:
+    [((start, end), _)] = grown([50.0], a_track(length=100, high=range(47, 52)))
+    [((click_start, click_end), _)] = clicked(50.0)
+    assert start == pytest.approx(50.0 - (50.0 - click_start) / 2)
+    assert end == pytest.approx(50.0 + (click_end - 50.0) / 2)
 
 
 def test_click_before_the_first_snippet_belongs_to_it() -> None:
     scores = a_track(length=20, high=range(0, 5))
     starts = [0.5 + i for i in range(20)]
     [((start, end), _)] = events_from_clicks_and_scores([0.2], scores, starts, end_seconds=20.5)
-    assert (start, end) == (0.2, 5.5)
+    [((_, click_end), _)] = events_from_clicks([0.2], start_seconds=0.2, end_seconds=20.5)
+    assert start == 0.2
+    assert end == pytest.approx(0.2 + 1.5 * (click_end - 0.2))
 
 
 def test_scores_of_another_video_are_refused() -> None:

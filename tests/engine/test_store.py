@@ -24,6 +24,7 @@ from schemas import (
     Click,
     Clip,
     Event,
+    FeatureTrack,
     HumanCaption,
     Instruction,
     Media,
@@ -98,6 +99,23 @@ def a_track(parts: list[tuple[float, float]], id: str) -> ScoreTrack:
     )
 
 
+def some_features(starts: list[float], id: str, path: str) -> FeatureTrack:
+    return FeatureTrack(
+        id=id,
+        video_id=id,
+        path=path,
+        sha256="0" * 64,
+        extractor="tests/x",
+        num_crops=1,
+        num_snippets=len(starts),
+        width=3,
+        snippet_starts_seconds=tuple(starts),
+        end_seconds=1e7,
+        num_frames=len(starts),
+        provenance=HUMAN,
+    )
+
+
 records: dict[type[Record], st.SearchStrategy[Record]] = {
     Video: st.builds(
         Video,
@@ -126,6 +144,7 @@ records: dict[type[Record], st.SearchStrategy[Record]] = {
     ScoreTrack: st.builds(
         a_track, st.lists(st.tuples(seconds, st.floats(0, 1)), max_size=9), texts
     ),
+    FeatureTrack: st.builds(some_features, st.lists(seconds, min_size=1, max_size=9), texts, texts),
     Event: st.builds(
         Event,
         **span,
@@ -191,6 +210,7 @@ def test_a_record_that_was_written_is_read_back_the_same(record: Record) -> None
     line = dump_line(record)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
+    assert line[:-1].decode() == record.model_dump_json()
     assert parse_record(type(record), line[:-1], path=Path("x.jsonl")) == record
 
 

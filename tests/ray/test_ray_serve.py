@@ -51,6 +51,7 @@ def test_models_are_served_as_the_plan_of_gpus_serves_them(
     [llm_config] = served["args"]["llm_configs"]
     arguments = _as_settings(plan.servers[0].command)
     assert llm_config["model_loading_config"]["model_id"] == arguments.pop("served_model_name")
+    assert arguments.pop("disable_uvicorn_access_log"), "of the HTTP server, which here is Ray's"
     assert llm_config["engine_kwargs"] == arguments
 
 

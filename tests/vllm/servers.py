@@ -114,11 +114,11 @@ def serving(
         server.stop()
 
 
-def build_model(kind: str, folder: Path) -> Path:
+def build_model(kind: str, folder: Path, *, num_layers: int = 2) -> Path:
     """Build a tiny model (`llama` or `llava`) with the Python that has transformers."""
     script = Path(__file__).with_name("tiny_models.py")
     done = subprocess.run(
-        [VLLM_BIN / "python", script, kind, folder],
+        [VLLM_BIN / "python", script, kind, folder, str(num_layers)],
         env=_environment(),
         capture_output=True,
         text=True,

@@ -1,8 +1,8 @@
 """Builds the tiny models that the tests serve; a script for the Python of `.venv-vllm`.
 
-`python tiny_models.py llama FOLDER` writes a text model, `python tiny_models.py llava FOLDER` one
-of the LLaVA-NeXT-Video architecture, as `vllm serve FOLDER` reads them: configuration, weights,
-tokenizer, chat template, processor; 2 and 4 MB.
+`python tiny_models.py llama FOLDER LAYERS` writes a text model, `… llava FOLDER LAYERS` one of the
+LLaVA-NeXT-Video architecture, as `vllm serve FOLDER` reads them: configuration, weights, tokenizer,
+chat template, processor; 2 and 4 MB with two layers.
 
 The weights are random, so a reply depends on all of the prompt and on every frame. They also lean
 towards words and towards an early end: at a temperature of 1 replies are short texts that end by
@@ -64,15 +64,15 @@ to; the other marks tokens after which a text begins, so that none ends at its f
 MARK = 8.0
 
 
-def build_llama(folder: Path) -> None:
+def build_llama(folder: Path, num_layers: int) -> None:
     """Write a text model of the Llama architecture."""
     tokenizer = train_tokenizer()
-    model = LlamaForCausalLM(_text_config(tokenizer))
+    model = LlamaForCausalLM(_text_config(tokenizer, num_layers))
     _set_weights(model, model.model, model.lm_head, tokenizer)
     _save(model, tokenizer, folder, rename=lambda name: name)
 
 
-def build_llava(folder: Path) -> None:
+def build_llava(folder: Path, num_layers: int) -> None:
     """Write a LLaVA-NeXT-Video model: 64 tokens for each frame, one video in a prompt."""
     tokenizer = train_tokenizer()
     vision = CLIPVisionConfig(
@@ -86,7 +86,7 @@ def build_llava(folder: Path) -> None:
     )
     config = LlavaNextVideoConfig(
         vision_config=vision,
-        text_config=_text_config(tokenizer),
+        text_config=_text_config(tokenizer, num_layers),
         video_token_index=tokenizer.convert_tokens_to_ids(VIDEO),
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
     )
@@ -120,13 +120,13 @@ def _texts() -> list[str]:
     return [path.read_text() for path in sorted(QUESTIONS_DIR.glob("*.txt"))]
 
 
-def _text_config(tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
+def _text_config(tokenizer: PreTrainedTokenizerFast, num_layers: int) -> LlamaConfig:
     # Engines refuse heads smaller than 64.
     return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=HIDDEN_SIZE,
         intermediate_size=2 * HIDDEN_SIZE,
-        num_hidden_layers=2,
+        num_hidden_layers=num_layers,
         num_attention_heads=HIDDEN_SIZE // 64,
         num_key_value_heads=HIDDEN_SIZE // 64,
         max_position_embeddings=CONTEXT_TOKENS,
@@ -225,4 +225,5 @@ def _save(
 
 
 if __name__ == "__main__":
-    {"llama": build_llama, "llava": build_llava}[sys.argv[1]](Path(sys.argv[2]))
+    build = {"llama": build_llama, "llava": build_llava}[sys.argv[1]]
+    build(Path(sys.argv[2]), int(sys.argv[3]))

@@ -94,6 +94,30 @@ def detection_figures(snippets: ScoredSnippets, *, threshold: float = 0.5) -> De
     )
 
 
+@dataclass(frozen=True)
+class Curves:
+    """Points at every distinct score, from the highest down; all arrays (K,)."""
+
+    false_rates: Floats
+    true_rates: Floats
+    recalls: Floats
+    precisions: Floats
+
+
+def curves(snippets: ScoredSnippets) -> Curves:
+    """ROC and precision-recall. Raises `UsageError` without both kinds of frames."""
+    if not snippets.num_positive.sum() or not snippets.num_negative.sum():
+        raise UsageError("curves need abnormal and normal frames; one of the two is missing")
+    true_alarms, false_alarms = _alarms_by_threshold(snippets)
+    precisions, recalls = _precisions_and_recalls(true_alarms, false_alarms)
+    return Curves(
+        false_rates=np.append(0, false_alarms) / false_alarms[-1],
+        true_rates=np.append(0, true_alarms) / true_alarms[-1],
+        recalls=recalls,
+        precisions=precisions,
+    )
+
+
 def _alarms_by_threshold(snippets: ScoredSnippets) -> tuple[Counts, Counts]:
     """Frames at or above each distinct score, from the highest down: abnormal, normal."""
     order = np.argsort(-snippets.scores, kind="stable")

@@ -15,15 +15,16 @@ ALPHA = 0.9
 SIGMA = 0.1
 """Width of a rendered point, of a video's length that counts as 2."""
 
-Form = Literal["ours", "official"]
+Form = Literal["ours", "official", "paper"]
 
 
 def mine(clicks: Tensor, scores: Tensor, *, alpha: float = ALPHA, form: Form = "ours") -> Tensor:
     """(B, T) clicks (> 0 where there is one), (B, T) scores -> (B, T) bool: points that count.
 
     From each click outwards while the score stays at or above `alpha` times the click's, stopping
-    at the first that does not, never past the next click. `official`: never the last snippet,
-    unless it was clicked, as in the published code.
+    at the first that does not, never past the next click. `official`, as GlanceVAD's code: never
+    the last snippet, unless it was clicked. `paper`, as Holmes-VAD's Alg. 1: the score must be
+    strictly above.
     """
     if clicks.shape != scores.shape or clicks.dim() != 2:
         raise UsageError(
@@ -33,7 +34,8 @@ def mine(clicks: Tensor, scores: Tensor, *, alpha: float = ALPHA, form: Form = "
     rows, places = is_click.nonzero(as_tuple=True)
     length = clicks.shape[1]
     indices = torch.arange(length, device=clicks.device)
-    is_like_click = scores[rows] >= alpha * scores[rows, places][:, None]
+    bound = alpha * scores[rows, places][:, None]
+    is_like_click = scores[rows] > bound if form == "paper" else scores[rows] >= bound
     is_free = is_like_click & ~is_click[rows]
     if form == "official":
         is_free[:, length - 1] = False
@@ -53,11 +55,15 @@ def render(points: Tensor, *, sigma: float = SIGMA, form: Form = "ours") -> Tens
 
     A label is the highest of the Gaussians around the row's points. Rows without a point stay 0.
     `official` stretches each row to [0, 1] at the end, which pulls shallow gaps between points
-    down to 0, and makes rows that are all points NaN.
+    down to 0, and makes rows that are all points NaN. `paper` sums the Gaussians and divides by
+    the row's highest sum (Holmes-VAD's Eq. 7): lone points weigh less than crowded ones.
     """
     length = points.shape[1]
     positions = torch.linspace(-1, 1, length, device=points.device, dtype=torch.float64)
     kernels = torch.exp(-((positions[:, None] - positions[None, :]) ** 2) / (2 * sigma**2))
+    if form == "paper":
+        sums = points.to(kernels.dtype) @ kernels
+        return (sums / sums.amax(1, keepdim=True).clamp(min=1.0)).float()
     kernels = (_stretched(kernels) if length > 1 else kernels).float()
     labels = torch.where(points[:, :, None], kernels[None], 0.0).amax(1)
     if form == "ours":

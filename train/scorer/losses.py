@@ -31,21 +31,25 @@ class UrDmuLosses:
     """(kl_loss) summed over time, as published: its weight is tuned for T = 200."""
     distance: Tensor
 
-    def total(self, *, anomaly_weight: float = 1.0) -> Tensor:
-        """The weighted sum; `anomaly_weight` 0 where clicks or boundaries say more."""
+    def weighted(self) -> dict[str, Tensor]:
+        """What is summed, by name, each with its published weight."""
         memories = (
             self.abnormal_by_abnormal
             + self.abnormal_by_normal
             + self.normal_by_normal
             + self.normal_by_abnormal
         )
-        return (
-            anomaly_weight * self.anomaly
-            + 0.1 * memories
-            + 0.1 * self.triplet
-            + 0.001 * self.divergence
-            + 0.0001 * self.distance
-        )
+        return {
+            "anomaly": self.anomaly,
+            "memories": 0.1 * memories,
+            "triplet": 0.1 * self.triplet,
+            "divergence": 0.001 * self.divergence,
+            "distance": 0.0001 * self.distance,
+        }
+
+    def total(self) -> Tensor:
+        """The sum of `weighted`."""
+        return torch.stack([*self.weighted().values()]).sum()
 
 
 def num_highest(length: int) -> int:

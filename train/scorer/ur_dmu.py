@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from train.scorer.dropout import Dropout
 from train.scorer.local_kernel import KernelNorm, spread_locally
 
 
@@ -36,8 +37,8 @@ class MemoryReading:
 
     attention: Tensor
     """(N, T) in [0, 1]: how much a snippet resembles what the memory holds."""
-    content: Tensor
-    """(N, T, hidden): the memory's slots, weighted."""
+    weights: Tensor
+    """(N, T, slots) in [0, 1]: of each slot; the content is their sum, weighted by these."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class TrainingOutputs:
     """(n, T, hidden)."""
 
 
+def as_float32(outputs: TrainingOutputs) -> TrainingOutputs:
+    """For the losses, whatever the network computed in."""
+    return TrainingOutputs(**{name: value.float() for name, value in vars(outputs).items()})
+
+
 class UrDmu(nn.Module):
     """The network; `forward` scores, `training_outputs` feeds the losses."""
 
@@ -93,7 +99,10 @@ class UrDmu(nn.Module):
             of_crops: Tensor = self(features.flatten(0, 1))
             return of_crops.reshape(-1, num_crops, of_crops.shape[-1]).mean(1)
         hidden = self.selfatt(self.embedding(features))
-        means = [self.encoder_mu(memory(hidden).content) for memory in (self.Amemory, self.Nmemory)]
+        means = [
+            memory.encoded(memory(hidden).weights, self.encoder_mu)
+            for memory in (self.Amemory, self.Nmemory)
+        ]
         scores: Tensor = self.cls_head(torch.cat([hidden, means[0] + means[1]], -1))
         return scores
 
@@ -105,15 +114,15 @@ class UrDmu(nn.Module):
         hidden = self.selfatt(self.embedding(features))
         normal, abnormal = hidden.chunk(2)
         by_abnormal_memory, by_normal_memory = self.Amemory(hidden), self.Nmemory(hidden)
-        normal_a, abnormal_a = by_abnormal_memory.content.chunk(2)
-        normal_n, abnormal_n = by_normal_memory.content.chunk(2)
-        mean, log_variance = self.encoder_mu(normal_n), self.encoder_var(normal_n)
+        means_a = self.Amemory.encoded(by_abnormal_memory.weights, self.encoder_mu)
+        means_n = self.Nmemory.encoded(by_normal_memory.weights, self.encoder_mu)
+        normal_a_mean, abnormal_mean = means_a.chunk(2)
+        mean, abnormal_n_mean = means_n.chunk(2)
+        normal_weights = by_normal_memory.weights.chunk(2)[0]
+        log_variance = self.Nmemory.encoded(normal_weights, self.encoder_var)
         noise = torch.randn_like(mean) if noise is None else noise
         sample = mean + noise * torch.exp(log_variance / 2)
-        abnormal_mean = self.encoder_mu(abnormal_a)
-        drawn = torch.cat(
-            [sample + self.encoder_mu(normal_a), abnormal_mean + self.encoder_mu(abnormal_n)]
-        )
+        drawn = torch.cat([sample + normal_a_mean, abnormal_mean + abnormal_n_mean])
         normal_by_abnormal, abnormal_by_abnormal = by_abnormal_memory.attention.chunk(2)
         normal_by_normal, abnormal_by_normal = by_normal_memory.attention.chunk(2)
         return TrainingOutputs(
@@ -186,7 +195,7 @@ class _Attention(nn.Module):
         self._kernel_norm = settings.kernel_norm
         self.to_qkv = nn.Linear(settings.hidden_dim, 4 * inner_dim, bias=False)
         self.to_out = nn.Sequential(
-            nn.Linear(2 * inner_dim, settings.hidden_dim), nn.Dropout(settings.dropout)
+            nn.Linear(2 * inner_dim, settings.hidden_dim), Dropout(settings.dropout)
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -208,9 +217,9 @@ class _FeedForward(nn.Module):
         self.net = nn.Sequential(
             nn.Linear(dim, dim),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(dim, dim),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -227,11 +236,20 @@ class _Memory(nn.Module):
         self._num_top = num_slots // 16 + 1
 
     def forward(self, hidden: Tensor) -> MemoryReading:
-        """(N, T, dim) -> attention (N, T) and content (N, T, dim)."""
+        """(N, T, dim) -> attention (N, T) and weights (N, T, slots)."""
         scale = 1 / math.sqrt(hidden.shape[-1])
-        weights = torch.sigmoid(hidden @ self.memory_block.T * scale)
+        weights = torch.sigmoid(hidden @ (self.memory_block * scale).T)
         attention = weights.topk(self._num_top, dim=-1).values.mean(-1)
-        return MemoryReading(attention, weights @ self.memory_block)
+        return MemoryReading(attention, weights)
+
+    def encoded(self, weights: Tensor, encoder: nn.Sequential) -> Tensor:
+        """(N, T, slots) -> (N, T, dim): a linear encoder's view of the weighted slots.
+
+        The slots are encoded before they are weighted: 60 rows, not N × T.
+        """
+        linear = encoder[0]
+        assert isinstance(linear, nn.Linear)
+        return functional.linear(weights, linear.weight @ self.memory_block.T, linear.bias)
 
 
 class _Head(nn.Module):
@@ -240,6 +258,7 @@ class _Head(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(dim, 128), nn.ReLU(), nn.Linear(128, 1), nn.Sigmoid())
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, T, dim) -> (B, T)."""
-        scores: Tensor = self.mlp(hidden)
+        """(B, T, dim) -> (B, T), in float32: near 0 and 1 the losses need its digits."""
+        with torch.autocast(hidden.device.type, enabled=False):
+            scores: Tensor = self.mlp(hidden.float())
         return scores.squeeze(-1)

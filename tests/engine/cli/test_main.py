@@ -42,7 +42,7 @@ def test_top_help_lists_every_command() -> None:
     assert {name.split()[0] for name in NAMES} <= set(re.findall(r"^  ([a-z-]+)", shown, re.M))
 
 
-@pytest.mark.parametrize("group", ["", "bench", "import", "prompts"])
+@pytest.mark.parametrize("group", ["", "bench", "evaluate", "import", "prompts", "train"])
 def test_no_short_help_is_cut_off(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     assert "..." not in vau(*group.split(), "--help").out.replace("ARGS]...", "")

@@ -29,6 +29,17 @@ def test_where_replies_come_from_is_no_part_of_the_fingerprint() -> None:
 
 
 @pytest.mark.parametrize(
+    ("num_endpoints", "said", "concurrency"), [(1, None, 64), (4, None, 256), (4, 10, 10)]
+)
+def test_each_endpoint_gets_64_requests_at_once_unless_the_settings_say_how_many_in_all(
+    num_endpoints: int, said: int | None, concurrency: int
+) -> None:
+    endpoints = tuple(f"http://127.0.0.1:{port}/v1" for port in range(1, num_endpoints + 1))
+    section = CaptionSection(model="tiny", endpoints=endpoints, concurrency=said)
+    assert build_captioner(section).concurrency == concurrency
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"model": "other"},

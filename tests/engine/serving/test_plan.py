@@ -137,7 +137,7 @@ def test_the_command_line_says_all_that_decides_what_is_served() -> None:
         "CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES=0 /opt/vllm/bin/vllm serve "
         f"{LLAVA.model} --revision {LLAVA.revision} --served-model-name {LLAVA.model} "
         "--tensor-parallel-size 1 --gpu-memory-utilization 0.9 --max-model-len 4096 "
-        "--generation-config vllm --limit-mm-per-prompt "
+        "--generation-config vllm --disable-uvicorn-access-log --limit-mm-per-prompt "
         """'{"image":0,"video":{"count":1,"num_frames":16,"width":600,"height":600}}' """
         "--trust-request-mm-kwargs "
         "--host 127.0.0.1 --port {port}"

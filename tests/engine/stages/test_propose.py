@@ -32,9 +32,9 @@ def extent(event: Event) -> Interval:
     return event.start_seconds, event.end_seconds
 
 
-def a_peak(*, name: str = "scorer/x") -> ScoreTrack:
+def a_peak(*, name: str = "scorer/x", height: float = 0.9) -> ScoreTrack:
     """Sixty snippets of a second, a hill around the 30th."""
-    scores = tuple(0.9 if 25 <= place < 35 else 0.05 for place in range(60))
+    scores = tuple(height if 25 <= place < 35 else 0.05 for place in range(60))
     return ScoreTrack(
         id=VIDEO_ID,
         video_id=VIDEO_ID,
@@ -131,8 +131,8 @@ def test_a_stretch_that_a_person_discarded_is_not_proposed_again() -> None:
 
 def test_a_clicked_event_that_a_person_discarded_does_not_come_back_with_another_extent() -> None:
     click = a_click(time_seconds=25.5)
-    [made] = proposed(clicks=(click,))
     [shaped] = proposed(clicks=(click,), scores=a_peak())
+    made = shaped.model_copy(update={"start_seconds": 25.0, "end_seconds": 26.0})
     assert tiou(extent(shaped), extent(made)) < 0.5
     again = proposed(
         clicks=(click,), scores=a_peak(), earlier=(made,), discarded=(made,), next_number=1
@@ -171,3 +171,30 @@ def test_events_never_reach_past_the_video(time_seconds: float) -> None:
     time_seconds = max(time_seconds, 0.033)
     for event in proposed(video=video, clicks=(a_click(time_seconds=time_seconds),)):
         assert 0.033 <= event.start_seconds < event.end_seconds <= 60.0007
+
+
+@pytest.mark.parametrize(
+    ("name", "is_anomalous", "origin"),
+    [
+        ("scorer/x", None, "normal_sample"),
+        ("scorer/x", True, "score"),
+        ("baseline/motion-1", None, "score"),
+    ],
+)
+def test_a_low_peak_is_no_event_where_only_a_trained_scorer_says_whether_there_is_one(
+    name: str, is_anomalous: bool | None, origin: str
+) -> None:
+    """Motion is relative to the video, so its peaks say nothing of whether."""
+    video = a_video(is_anomalous=is_anomalous, categories=())
+    events = proposed(clicks=(), scores=a_peak(name=name, height=0.4), video=video)
+    assert {event.origin for event in events} == {origin}
+
+
+def test_every_high_peak_of_a_track_is_an_event_of_its_own() -> None:
+    scores = tuple(0.9 if place % 20 in (9, 10, 11) else 0.05 for place in range(60))
+    track = a_peak().model_copy(update={"scores": scores})
+    events = proposed(clicks=(), scores=track, video=a_video(is_anomalous=None, categories=()))
+    assert len(events) == 3
+    assert all(
+        event.start_seconds <= 10 + 20 * n < event.end_seconds for n, event in enumerate(events)
+    )

@@ -81,3 +81,30 @@ def test_a_single_snippet_can_be_a_point() -> None:
 def test_clicks_and_scores_of_other_shapes_are_refused() -> None:
     with pytest.raises(UsageError, match=r"\(1, 3\).*\(1, 4\)"):
         mine(torch.zeros(1, 3), torch.zeros(1, 4))
+
+
+def test_the_papers_form_asks_for_strictly_more_than_the_share() -> None:
+    clicks, scores = clicked(5, 2), torch.tensor([[0.0, 0.5, 1.0, 0.5, 0.0]])
+    assert mine(clicks, scores, alpha=0.5)[0].tolist() == [False, True, True, True, False]
+    strict = mine(clicks, scores, alpha=0.5, form="paper")
+    assert strict[0].tolist() == [False, False, True, False, False]
+
+
+def test_the_papers_form_keeps_a_click_whose_score_is_0() -> None:
+    assert mine(clicked(3, 1), torch.zeros(1, 3), form="paper").tolist() == [[False, True, False]]
+
+
+def test_the_papers_form_sums_so_that_crowds_outweigh_lone_points() -> None:
+    points = torch.zeros(2, 200, dtype=torch.bool)
+    points[0, [20, 100, 101, 102]] = True
+    labels = render(points, form="paper")
+    assert labels[0, 101] == labels.max() == 1
+    assert 0.3 < labels[0, 20] < 0.4
+    assert not labels[1].any()
+
+
+def test_a_rendered_point_is_ten_snippets_wide_at_200() -> None:
+    """The trap: 0.1 is of a video that runs from -1 to 1, so it is a twentieth of its length."""
+    points = torch.zeros(1, 201, dtype=torch.bool)
+    points[0, 100] = True
+    assert render(points)[0, 110].item() == pytest.approx(np.exp(-0.5), abs=1e-6)

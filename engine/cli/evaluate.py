@@ -1,0 +1,114 @@
+"""`vau-data evaluate detection`: anomaly scores against human annotations."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli import _options as opt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from train.metrics.report import DetectionReport, EvaluatedVideo
+
+DETECTION_EXAMPLE = (
+    "vau-data evaluate detection --annotations Temporal_Anomaly_Annotation.txt --scores my_dataset"
+)
+
+
+def detection(
+    annotations: Annotated[
+        Path,
+        typer.Option(
+            "--annotations",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help="Official annotations of UCF-Crime or XD-Violence.",
+        ),
+    ],
+    scores: Annotated[
+        Path,
+        typer.Option(
+            "--scores",
+            metavar="PATH",
+            exists=True,
+            show_default=False,
+            help="A dataset, a scores.jsonl, a folder of VIDEO.npy, an .npz or a .json; one score "
+            "per 16 frames.",
+        ),
+    ],
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            "--frames",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help="JSON: how many frames each video has. Default: as the annotations or the "
+            "dataset say.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0, max=1, help="Scores above it raise an alarm.")
+    ] = 0.5,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Leave out annotated videos without scores.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            show_default=False,
+            help="Write report.md, report.json, curves and a picture of every video there.",
+        ),
+    ] = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Measure how well anomaly scores find what people marked."""
+    from engine.cli._output import print_json, remark
+    from train.metrics.labels import annotations_for, read_annotations, read_frame_counts
+    from train.metrics.report import as_markdown, line_up, report_on
+    from train.metrics.tracks import read_scores
+
+    scored = read_scores(scores)
+    annotated = annotations_for(
+        read_annotations(annotations), list(scored.scores), path=annotations, is_partial=partial
+    )
+    counts = read_frame_counts(frames) if frames else {}
+    videos = line_up(annotated, scored, frame_counts=counts, path=annotations)
+    report = report_on(videos, threshold=threshold)
+    if as_json:
+        print_json(report)
+    else:
+        print(as_markdown(report), end="")
+    if out is not None:
+        _write(out, report, videos)
+        remark(f"written to {out}")
+
+
+def _write(dir_path: Path, report: "DetectionReport", videos: "Sequence[EvaluatedVideo]") -> None:
+    import orjson
+
+    from train.metrics.charts import precision_recall_picture, roc_picture, track_picture
+    from train.metrics.detection import ScoredSnippets
+    from train.metrics.report import as_markdown
+
+    tracks_dir_path = dir_path / "tracks"
+    tracks_dir_path.mkdir(parents=True, exist_ok=True)
+    (dir_path / "report.md").write_text(as_markdown(report), encoding="utf-8")
+    (dir_path / "report.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    every = report.all_videos
+    if every.roc_auc is not None:
+        joined = ScoredSnippets.joined([video.snippets for video in videos])
+        roc = roc_picture(joined, f"ROC, area {every.roc_auc:.4f}")
+        (dir_path / "roc.png").write_bytes(roc)
+        title = f"Precision and recall, average precision {every.average_precision:.4f}"
+        (dir_path / "precision_recall.png").write_bytes(precision_recall_picture(joined, title))
+    for video in videos:
+        name = f"{video.annotated.id.replace('/', '%2F')}.png"
+        (tracks_dir_path / name).write_bytes(track_picture(video))
