@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal
 
 import orjson
 from filelock import FileLock, Timeout
@@ -22,7 +21,11 @@ from engine.card import dataset_card
 from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
-from engine.exporters.writers import RowWriter, open_writers
+from engine.exporters.footage import Footage
+from engine.exporters.forms import refuse_times
+from engine.exporters.leakage import refuse_leaks
+from engine.exporters.writers import Writer, open_writers
+from engine.formats import Format
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
@@ -34,8 +37,6 @@ from engine.trees import Trees
 from engine.version import VERSION
 from schemas import Caption, Click, Clip, Event, Instruction, Record, Release, Summary, Video
 from schemas.base import Granularity
-
-Format = Literal["hivau-raw", "hivau-single", "hivau-multi", "llava"]
 
 _RELEASE_FILE = "release.json"
 
@@ -54,6 +55,10 @@ class ExportOptions:
     compat: bool = False
     """The published test files' misspelt key `anwser`."""
     with_media: bool = False
+    with_times: bool = False
+    """Rows name source videos and stretches of them; refused with formats that cannot."""
+    num_frames: int = 8
+    """Pictures of a segment that `with_media` writes for the format `trl`."""
     unsettled: Mapping[str, int | None] = field(default_factory=dict)
     """Step -> how many of its items are to be done or retired, or wait; None: cannot be told."""
 
@@ -78,14 +83,17 @@ def export(
     """Write a release. `executor` cuts media files and is needed only for `with_media`.
 
     Raises `UsageError` where there is nothing to export, where the name is taken by another
-    release, where baseline texts would be mixed with others unasked, or where another process is
+    release, where baseline texts would be mixed with others unasked, where one source video is in
+    two splits, where a format cannot tell times that are asked for, or where another process is
     exporting.
     """
+    _refuse_contradictions(options)
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
         makers = count_makers(index)
         _refuse_mixture(makers, options)
+        refuse_leaks(index.all(Video))
         _finish_renames(dataset.releases_dir_path)
         _refuse_taken_name(target, dataset, options)
         report = _write_and_rename(index, target, options, makers, (executor, on_video))
@@ -123,8 +131,11 @@ def _write_release(
     if options.with_media:
         assert executor is not None
         nodes = _with_live_texts(index, trees.with_instructions_alone())
-        failed = export_media(index, nodes, partial, executor=executor)
-    with open_writers(partial, options.formats, compat=options.compat) as writers:
+        num_frames = options.num_frames if "trl" in options.formats else 0
+        failed = export_media(index, nodes, partial, executor=executor, num_frames=num_frames)
+    media_dir_path = partial if options.with_media else None
+    footage = Footage(options.with_times, media_dir_path, options.num_frames)
+    with open_writers(partial, options.formats, compat=options.compat, footage=footage) as writers:
         needs_all = any(writer.needs_all for writer in writers)
         nodes = trees.all() if needs_all else trees.with_instructions_alone()
         for node in _with_live_texts(index, nodes):
@@ -132,12 +143,13 @@ def _write_release(
             _count(node, counts)
             on_video()
     _count_segments(index, counts)
-    if not counts["instructions"] and not counts["summaries"]:
+    files = tuple(file for writer in writers for file in writer.described(partial))
+    if not files and not counts["instructions"] and not counts["summaries"]:
         raise UsageError("there is nothing to export yet; `vau-data run` makes it")
     release = Release(
         name=options.name,
         vau_data_version=VERSION,
-        files=tuple(file for writer in writers for file in writer.described(partial)),
+        files=files,
         num_videos=counts["videos"],
         num_events=counts["events"],
         num_clips=counts["clips"],
@@ -165,9 +177,7 @@ def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[Video
         yield node if is_whole else replace(node, instructions=tuple(rows))
 
 
-def _write_video(
-    node: VideoNode, writers: Sequence[RowWriter], failed_ids: Collection[str]
-) -> None:
+def _write_video(node: VideoNode, writers: Sequence[Writer], failed_ids: Collection[str]) -> None:
     for writer in writers:
         writer.write(node, failed_ids)
 
@@ -262,6 +272,13 @@ def _refuse_mixture(makers: dict[str, dict[str, int]], options: ExportOptions) -
             f"{', '.join(sorted(real))}; run the stages that are stale first (`vau-data status`), "
             "or export with --allow-baseline"
         )
+
+
+def _refuse_contradictions(options: ExportOptions) -> None:
+    if options.with_times:
+        refuse_times(options.formats)
+    if options.with_times and options.with_media:
+        raise UsageError("--media cuts files and --times names source videos; choose one of them")
 
 
 def _refuse_taken_name(target: Path, dataset: Dataset, options: ExportOptions) -> None:
