@@ -8,16 +8,20 @@ from pathlib import Path
 
 from schemas import (
     Caption,
+    CheckRound,
     Click,
     Clip,
     Event,
+    Finding,
     HumanCaption,
     Instruction,
     Reject,
     Release,
     Review,
     ScoreTrack,
+    SpotCheck,
     Summary,
+    Twin,
     Video,
 )
 from schemas.base import Frozen
@@ -25,16 +29,20 @@ from schemas.base import Frozen
 JSON_DIR_PATH = Path(__file__).resolve().parent / "json"
 PUBLISHED: dict[str, type[Frozen]] = {
     "caption": Caption,
+    "check_round": CheckRound,
     "click": Click,
     "clip": Clip,
     "event": Event,
+    "finding": Finding,
     "human_caption": HumanCaption,
     "instruction": Instruction,
     "reject": Reject,
     "release": Release,
     "review": Review,
     "score_track": ScoreTrack,
+    "spot_check": SpotCheck,
     "summary": Summary,
+    "twin": Twin,
     "video": Video,
 }
 """File name -> what one line of a dataset's file, or `release.json`, holds."""

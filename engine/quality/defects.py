@@ -155,9 +155,6 @@ DEFECTS: Mapping[str, Kind] = MappingProxyType(
         "release-file-missing": Kind(
             "release.json names a file that is not there", "export again with --overwrite"
         ),
-        "repeated-caption": Kind(
-            "a clip has the very caption of an earlier clip of its video", "caption it again"
-        ),
         "span-past-video-end": Kind("a span ends past its video", "end it with the video"),
         "span-reversed": Kind("a span ends before it starts", "mend the two times"),
         "split-leak": Kind(

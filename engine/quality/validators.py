@@ -47,7 +47,6 @@ def validate_video(node: VideoNode) -> Iterator[Defect]:
     for event in node.events:
         yield from _clip_windows(node.video, event)
         yield from _summary(event.event.id, event.summary, event.event.is_anomalous)
-    yield from _repeated_captions(node)
     yield from _summary(node.video.id, node.summary, node.video.is_anomalous)
     for instruction in node.instructions:
         rows = list(rows_of_instruction(node.video, instruction))
@@ -106,17 +105,6 @@ def _colliding_clips(clips: Sequence[Clip]) -> Iterator[Defect]:
             yield Defect("overlapping-clip-windows", clip.id, detail)
         if furthest is None or clip.end_seconds > furthest.end_seconds:
             furthest = clip
-
-
-def _repeated_captions(node: VideoNode) -> Iterator[Defect]:
-    first_of: dict[str, str] = {}
-    captions = (clip.caption for event in node.events for clip in event.clips)
-    for caption in captions:
-        if caption is None:
-            continue
-        first = first_of.setdefault(caption.text.strip().casefold(), caption.id)
-        if first != caption.id:
-            yield Defect("repeated-caption", caption.id, f"as {first}: {caption.text[:80]!r}")
 
 
 def _summary(

@@ -43,7 +43,6 @@ def test_published_annotations_have_these_defects() -> None:
         "near-duplicate-events": 5,
         "normal-judged-abnormal": 2,
         "overlapping-clip-windows": 82,
-        "repeated-caption": 20,
     }
     negative_events = [
         f for f in found if f.code == "abnormal-judged-normal" and "_E" in f.record_id

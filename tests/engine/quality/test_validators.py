@@ -84,11 +84,6 @@ def test_sound_videos_have_no_defects() -> None:
             "Abuse001_x264_E0",
         ),
         (
-            {"clips_caption": [["A man shouts.", "He strikes."], ["a man shouts. "]]},
-            "repeated-caption",
-            "Abuse001_x264_E1C0",
-        ),
-        (
             {"clips": [[[1.0, 4.0]], []], "clips_caption": [["A man shouts."], []]},
             "event-without-clips",
             "Abuse001_x264_E1",
