@@ -9,7 +9,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from engine.errors import ServiceError, UsageError
 from engine.exporters.footage import Footage
 from engine.exporters.forms import refuse_times
 from engine.exporters.leakage import refuse_leaks
+from engine.exporters.recipe import RecipeHead, RecipeWriter
 from engine.exporters.writers import Writer, open_writers
 from engine.formats import Format
 from engine.index import Index
@@ -57,6 +58,8 @@ class ExportOptions:
     with_media: bool = False
     with_times: bool = False
     """Rows name source videos and stretches of them; refused with formats that cannot."""
+    with_recipe: bool = False
+    """Also hashes, times and texts alone, from which owners of the footage make the release."""
     num_frames: int = 8
     """Pictures of a segment that `with_media` writes for the format `trl`."""
     unsettled: Mapping[str, int | None] = field(default_factory=dict)
@@ -135,7 +138,13 @@ def _write_release(
         failed = export_media(index, nodes, partial, executor=executor, num_frames=num_frames)
     media_dir_path = partial if options.with_media else None
     footage = Footage(options.with_times, media_dir_path, options.num_frames)
-    with open_writers(partial, options.formats, compat=options.compat, footage=footage) as writers:
+    with ExitStack() as stack:
+        writers = stack.enter_context(
+            open_writers(partial, options.formats, compat=options.compat, footage=footage)
+        )
+        recipe = RecipeWriter(index.dataset, partial) if options.with_recipe else None
+        if recipe is not None:
+            writers.append(stack.enter_context(recipe))
         needs_all = any(writer.needs_all for writer in writers)
         nodes = trees.all() if needs_all else trees.with_instructions_alone()
         for node in _with_live_texts(index, nodes):
@@ -159,9 +168,25 @@ def _write_release(
         num_rejects=_rejects(index, failed),
         unsettled=dict(options.unsettled),
     )
-    write_whole_file(partial / _RELEASE_FILE, _pretty(release))
-    write_whole_file(partial / "README.md", dataset_card(release, counts).encode())
+    write_whole_file(partial / _RELEASE_FILE, release_bytes(release))
+    card = dataset_card(release, counts)
+    write_whole_file(partial / "README.md", card.encode())
+    if recipe is not None:
+        recipe.finish(_recipe_head(release, card, options))
     return release, failed
+
+
+def _recipe_head(release: Release, card: str, options: ExportOptions) -> RecipeHead:
+    return RecipeHead(
+        recipe=1,
+        release=release,
+        card=card,
+        formats=options.formats,
+        compat=options.compat,
+        with_media=options.with_media,
+        with_times=options.with_times,
+        num_frames=options.num_frames,
+    )
 
 
 def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[VideoNode]:
@@ -365,6 +390,7 @@ def _rejects(index: Index, failed_media: dict[str, str]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _pretty(release: Release) -> bytes:
+def release_bytes(release: Release) -> bytes:
+    """What `release.json` holds."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(release.model_dump(mode="json"), option=options)

@@ -36,6 +36,14 @@ def export(
             help="Rows name the source video and a stretch of it instead of a cut file.",
         ),
     ] = False,
+    recipe: Annotated[
+        bool,
+        typer.Option(
+            "--recipe",
+            help="Also write recipe.jsonl: hashes, times and texts without footage, from which "
+            "`vau-data rebuild` makes the release where the footage is.",
+        ),
+    ] = False,
     frames: Annotated[
         int,
         typer.Option(
@@ -77,6 +85,7 @@ def export(
         compat,
         with_media=media,
         with_times=times,
+        with_recipe=recipe,
         num_frames=frames,
         unsettled=unsettled_items(opened),
     )

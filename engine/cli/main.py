@@ -32,6 +32,7 @@ from engine.cli import (
     init,
     prompts,
     propose,
+    rebuild,
     rejects,
     run,
     score,
@@ -80,6 +81,7 @@ COMMANDS = (
         "build-instructions", build_instructions.build_instructions, build_instructions.EXAMPLE
     ),
     Command("export", export.export, export.EXAMPLE),
+    Command("rebuild", rebuild.rebuild, rebuild.EXAMPLE),
     Command("export clicks", export_clicks.export_clicks, export_clicks.EXAMPLE),
     Command("run", run.run, run.EXAMPLE),
     Command("status", status.status, status.EXAMPLE),
