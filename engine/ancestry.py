@@ -7,6 +7,7 @@ from typing import Literal
 
 from engine.errors import UsageError
 from engine.index import LEDGERS, WORDS, Index
+from engine.joins.audits import audit_item_of
 from engine.joins.texts import EVENT_SCOPE, VIDEO_SCOPE
 from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER
 from engine.rejects import current_rejects
@@ -20,6 +21,7 @@ from schemas import (
     Clip,
     Event,
     FeatureTrack,
+    Finding,
     HumanCaption,
     Instruction,
     Record,
@@ -27,6 +29,7 @@ from schemas import (
     Review,
     ScoreTrack,
     Summary,
+    Twin,
     Video,
 )
 
@@ -141,6 +144,8 @@ def _item_of(record: Record, stage_name: str) -> str:
         return record.video_id
     if isinstance(record, Clip):
         return record.event_id
+    if isinstance(record, Finding):
+        return audit_item_of(record)
     if isinstance(record, Summary):
         return f"{EVENT_SCOPE if record.granularity == 'event' else VIDEO_SCOPE}{record.id}"
     return record.id
@@ -175,6 +180,11 @@ def _parent_ids(record: Record) -> Iterator[tuple[type[Record], str]]:
     elif isinstance(record, Instruction):
         for record_type in (Caption, Summary, Clip, Event, Video):
             yield record_type, record.segment_id
+    elif isinstance(record, Finding):
+        for target_type in (Instruction, Caption, Summary):
+            yield target_type, record.target_id
+    elif isinstance(record, Twin):
+        yield Event, record.event_id
     elif isinstance(record, Click | FeatureTrack | HumanCaption | ScoreTrack):
         yield Video, record.video_id
 

@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from engine.errors import UsageError
+from engine.formats import Format
 from engine.serving.presets import ModelStage, presets_for
 
 
@@ -229,6 +230,30 @@ class SummarizeSection(ModelSection):
     """`prompt`: for servers that cannot be held to a schema; replies are validated all the same."""
 
 
+class AuditSection(ModelSection):
+    """Looking for what is wrong with texts; the model, if any, judges what summaries claim."""
+
+    stage: ClassVar[ModelStage] = "summarize"
+    """A judge is chosen among the presets for summarizers."""
+    structured_output: Literal["json_schema", "prompt"] = "json_schema"
+    caption_words: tuple[int, int] = (3, 120)
+    """Fewest and most words of a caption; HIVAU-70k's have 13.6 on average."""
+    summary_words: tuple[int, int] = (12, 400)
+    """Of a summary; HIVAU-70k's have 54 (events) and 84 (videos)."""
+    duplicate_similarity: float = Field(default=0.8, gt=0, le=1)
+    """Share of three-word runs from which two texts count as saying the same."""
+    duplicate_min_words: int = Field(default=6, ge=1)
+    """Shorter texts may say the same by right: a car passes in many places."""
+
+
+class CheckSection(_Section):
+    """Spot checks by people, until the share of wrong answers is bounded."""
+
+    at_most: float = Field(default=0.05, gt=0, lt=1)
+    """The share of wrong answers that is to be ruled out."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+
+
 class VllmSection(_Section):
     """The servers that `--gpus` starts, whatever the model."""
 
@@ -276,10 +301,7 @@ class InstructSection(_Section):
 class ExportSection(_Section):
     """What `run` writes at its end."""
 
-    formats: tuple[Literal["hivau-raw", "hivau-single", "hivau-multi", "llava"], ...] = (
-        "hivau-raw",
-        "hivau-single",
-    )
+    formats: tuple[Format, ...] = ("hivau-raw", "hivau-single")
     name: str = "draft"
     """Releases of this name are replaced by the next run; any other name is kept."""
 
@@ -309,6 +331,8 @@ class Config(_Section):
     clip: ClipSection = ClipSection()
     caption: CaptionSection = CaptionSection()
     summarize: SummarizeSection = SummarizeSection()
+    audit: AuditSection = AuditSection()
+    check: CheckSection = CheckSection()
     vllm: VllmSection = VllmSection()
     annotate: AnnotateSection = AnnotateSection()
     instruct: InstructSection = InstructSection()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.dataset import Dataset
-from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER, Ledger
+from engine.ledger import ANNOTATE_LEDGER, AUDIT_LEDGER, IMPORT_LEDGER, TWIN_LEDGER, Ledger
 from engine.lines import newest_lines
 from engine.reviews import lay_over
 from engine.stamps import FileState, state_of
@@ -31,12 +31,14 @@ from schemas import (
     Clip,
     Event,
     FeatureTrack,
+    Finding,
     HumanCaption,
     Instruction,
     Record,
     Review,
     ScoreTrack,
     Summary,
+    Twin,
     Video,
 )
 
@@ -53,6 +55,8 @@ LEDGERS: dict[type[Record], tuple[str, ...]] = {
     Caption: ("caption", IMPORT_LEDGER),
     Summary: ("summarize", IMPORT_LEDGER),
     Instruction: ("instruct",),
+    Finding: (AUDIT_LEDGER,),
+    Twin: (TWIN_LEDGER,),
 }
 """Which ledgers may list records of a type."""
 
@@ -67,6 +71,8 @@ WORDS: dict[type[Record], str] = {
     Caption: "caption",
     Summary: "summary",
     Instruction: "instruction",
+    Finding: "finding",
+    Twin: "twin",
 }
 """What one record of a type is called, in reviews and in the import ledger's item ids."""
 

@@ -56,6 +56,10 @@ IMPORT_LEDGER = "import"
 """The ledger of what came from outside: not a stage's."""
 ANNOTATE_LEDGER = "annotate"
 """The ledger of what people marked on the annotation pages; items are named as imported ones."""
+AUDIT_LEDGER = "audit"
+"""The ledger of what audits found: they say what they suspect and make no part of a dataset."""
+TWIN_LEDGER = "twin"
+"""The ledger of quiet stretches that were captioned to see what a captioner makes up."""
 
 
 @dataclass

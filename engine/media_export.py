@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from engine.errors import ItemError, MediaError
-from engine.exporters.hivau import media_path
+from engine.exporters.footage import cut_path, frame_paths
 from engine.index import Index
 from engine.media.cut import Cut, cut_clips
+from engine.media.decode import frames_at
+from engine.media.frames import FrameRequest, evenly_spaced_times
 from engine.media.remote import VideoFile, at_hand, fetch_deadline_seconds
 from engine.models.chat import Json
 from engine.progress import Progress
@@ -20,6 +22,16 @@ from schemas import Instruction, Record, Reject, Video
 
 _SLOWER_THAN_DECODING = 10.0
 """Encoding takes this much longer than the decoding that the deadline is made for."""
+_PICTURE_SIDE_PX = 672
+_JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of a stretch, evenly spaced, and where they go."""
+
+    times_seconds: tuple[float, ...]
+    targets: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,8 @@ class VideoCuts:
     duration_seconds: float
     segments: tuple[tuple[str, Cut], ...]
     """Segment id -> its file."""
+    pictures: tuple[tuple[str, Pictures], ...] = ()
+    """Segment id -> pictures of it; none unless a format takes pictures alone."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +100,25 @@ def _cut(path: Path, body: VideoCuts) -> dict[str, MediaError]:
     """Segment id -> why it failed; empty when all is well."""
     for _, cut in body.segments:
         cut.target.parent.mkdir(parents=True, exist_ok=True)
+    failures: dict[str, MediaError] = {}
     try:
         cut_clips(path, [cut for _, cut in body.segments])
     except MediaError:
-        return _cut_one_by_one(path, body)
-    return {}
+        failures = _cut_one_by_one(path, body)
+    _write_pictures(path, {id_: one for id_, one in body.pictures if id_ not in failures})
+    return failures
+
+
+def _write_pictures(path: Path, wanted: Mapping[str, Pictures]) -> None:
+    """JPEG files; one pass over the video. A file that could be cut can be decoded."""
+    from PIL import Image
+
+    requests = [FrameRequest(id_, one.times_seconds) for id_, one in wanted.items()]
+    for segment_id, frames in frames_at(path, requests, max_side_px=_PICTURE_SIDE_PX):
+        targets = wanted[segment_id].targets
+        targets[0].parent.mkdir(parents=True, exist_ok=True)
+        for frame, target in zip(frames, targets, strict=True):
+            Image.fromarray(frame.image).save(target, quality=_JPEG_QUALITY)
 
 
 def _cut_one_by_one(path: Path, body: VideoCuts) -> dict[str, MediaError]:
@@ -106,11 +134,17 @@ def _cut_one_by_one(path: Path, body: VideoCuts) -> dict[str, MediaError]:
 
 
 def export_media(
-    index: Index, nodes: Iterable[VideoNode], target: Path, *, executor: Executor
+    index: Index,
+    nodes: Iterable[VideoNode],
+    target: Path,
+    *,
+    executor: Executor,
+    num_frames: int = 0,
 ) -> dict[str, str]:
     """Cut all segments that have instructions; segment id -> why it could not be cut.
 
-    `target` holds the cut files and nothing else afterwards.
+    With `num_frames`, so many pictures of each are written, too. `target` holds these files and
+    nothing else afterwards.
     """
     media = index.dataset.config.media
     stage = CutMedia(media.deadline_seconds, media.deadline_per_video_second)
@@ -122,43 +156,61 @@ def export_media(
         for row in node.instructions
     }
     work = [
-        _pending(index, node, target) for node in to_cut.values() if node.video.media is not None
+        _pending(index, node, target, num_frames)
+        for node in to_cut.values()
+        if node.video.media is not None
     ]
     with Progress("cutting", len(work)) as progress:
         for outcome in executor.run(stage, work):
             failures.update(_failures(outcome, to_cut))
             progress.advance(is_reject=isinstance(outcome.result, ItemError))
-    _remove_unnamed(target, to_cut.values(), failures)
+    _remove_unnamed(target, to_cut.values(), failures, num_frames)
     return failures
 
 
-def _remove_unnamed(target: Path, nodes: Iterable[VideoNode], failures: Mapping[str, str]) -> None:
+def _remove_unnamed(
+    target: Path, nodes: Iterable[VideoNode], failures: Mapping[str, str], num_frames: int
+) -> None:
     """Files that no row will name: parts that a stopped process left, and what it had finished."""
-    named = {
-        _cut_of(node.video, row, target).target
+    kept = [
+        (node.video, row)
         for node in nodes
         for row in node.instructions
         if row.segment_id not in failures
-    }
+    ]
+    named = {_cut_of(video, row, target).target for video, row in kept}
+    for video, row in kept:
+        named.update(_pictures_of(video, row, target, num_frames).targets)
     for path in target.rglob("*"):
         if path.is_file() and path not in named:
             path.unlink()
 
 
-def _pending(index: Index, node: VideoNode, target: Path) -> Pending[VideoCuts]:
-    return Pending(node.video.id, "", node.video.id, partial(_cuts_of, index, node, target))
+def _pending(index: Index, node: VideoNode, target: Path, num_frames: int) -> Pending[VideoCuts]:
+    build = partial(_cuts_of, index, node, target, num_frames)
+    return Pending(node.video.id, "", node.video.id, build)
 
 
-def _cuts_of(index: Index, node: VideoNode, target: Path) -> VideoCuts:
+def _cuts_of(index: Index, node: VideoNode, target: Path, num_frames: int) -> VideoCuts:
+    """One file per segment, however many families ask about it."""
     video = node.video
-    segments = ((row.segment_id, _cut_of(video, row, target)) for row in node.instructions)
+    rows = {row.segment_id: row for row in node.instructions}
+    segments = tuple((id_, _cut_of(video, row, target)) for id_, row in rows.items())
+    pictures = tuple(
+        (id_, _pictures_of(video, row, target, num_frames)) for id_, row in rows.items()
+    )
     file = index.dataset.video_file(video)
-    return VideoCuts(file, video.duration_seconds, tuple(segments))
+    return VideoCuts(file, video.duration_seconds, segments, pictures if num_frames else ())
+
+
+def _pictures_of(video: Video, row: Instruction, target: Path, num_frames: int) -> Pictures:
+    times = evenly_spaced_times(row.start_seconds, row.end_seconds, num_frames=num_frames or 1)
+    paths = frame_paths(video, row, num_frames=num_frames)
+    return Pictures(times, tuple(target / path for path in paths))
 
 
 def _cut_of(video: Video, row: Instruction, target: Path) -> Cut:
-    name = media_path(video, granularity=row.granularity, segment_id=row.segment_id)
-    return Cut(target / name, row.start_seconds, row.end_seconds)
+    return Cut(target / cut_path(video, row), row.start_seconds, row.end_seconds)
 
 
 def _failures(outcome: Outcome, nodes: Mapping[str, VideoNode]) -> dict[str, str]:

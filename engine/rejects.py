@@ -6,14 +6,18 @@ from typing import get_args
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.index import LEDGERS, Index
-from engine.ledger import Ledger
+from engine.ledger import AUDIT_LEDGER, TWIN_LEDGER, Ledger
 from engine.store import parse_record, read_lines
 from schemas import Reject
 from schemas.reject import RejectReason
 
 
 def stage_names() -> list[str]:
-    """Whatever keeps a ledger: the stages, and `import`."""
+    """Whatever makes a part of the dataset and keeps a ledger: the stages, and `import`."""
+    return [name for name in _ledger_names() if name not in (AUDIT_LEDGER, TWIN_LEDGER)]
+
+
+def _ledger_names() -> list[str]:
     return sorted({name for names in LEDGERS.values() for name in names})
 
 
@@ -24,10 +28,10 @@ def current_rejects(
 
     Raises `UsageError` for a stage or a reason that does not exist.
     """
-    _check("stage", stage, stage_names())
+    _check("stage", stage, _ledger_names())
     _check("reason", reason, sorted(get_args(RejectReason)))
     index = Index(dataset)
-    ledgers = {name: index.ledger(name) for name in stage_names() if stage in (None, name)}
+    ledgers = {name: index.ledger(name) for name in _ledger_names() if stage in (None, name)}
     found = [reject for reject in _newest(dataset) if _stands(reject, ledgers)]
     found = [reject for reject in found if reason in (None, reject.reason)]
     return sorted(found, key=lambda reject: (reject.stage, reject.item_id))

@@ -8,12 +8,11 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
 from operator import itemgetter
 from pathlib import Path
-from typing import Literal
 
 import orjson
 from filelock import FileLock, Timeout
@@ -22,7 +21,12 @@ from engine.card import dataset_card
 from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
-from engine.exporters.writers import RowWriter, open_writers
+from engine.exporters.footage import Footage
+from engine.exporters.forms import refuse_times
+from engine.exporters.leakage import refuse_leaks
+from engine.exporters.recipe import RecipeHead, RecipeWriter
+from engine.exporters.writers import Writer, open_writers
+from engine.formats import Format
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
@@ -34,8 +38,6 @@ from engine.trees import Trees
 from engine.version import VERSION
 from schemas import Caption, Click, Clip, Event, Instruction, Record, Release, Summary, Video
 from schemas.base import Granularity
-
-Format = Literal["hivau-raw", "hivau-single", "hivau-multi", "llava"]
 
 _RELEASE_FILE = "release.json"
 
@@ -54,6 +56,12 @@ class ExportOptions:
     compat: bool = False
     """The published test files' misspelt key `anwser`."""
     with_media: bool = False
+    with_times: bool = False
+    """Rows name source videos and stretches of them; refused with formats that cannot."""
+    with_recipe: bool = False
+    """Also hashes, times and texts alone, from which owners of the footage make the release."""
+    num_frames: int = 8
+    """Pictures of a segment that `with_media` writes for the format `trl`."""
     unsettled: Mapping[str, int | None] = field(default_factory=dict)
     """Step -> how many of its items are to be done or retired, or wait; None: cannot be told."""
 
@@ -78,15 +86,18 @@ def export(
     """Write a release. `executor` cuts media files and is needed only for `with_media`.
 
     Raises `UsageError` where there is nothing to export, where the name is taken by another
-    release, where baseline texts would be mixed with others unasked, or where another process is
+    release, where baseline texts would be mixed with others unasked, where one source video is in
+    two splits, where a format cannot tell times that are asked for, or where another process is
     exporting.
     """
+    _refuse_contradictions(options)
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
         trees = Trees(index, are_views=True)
         makers = count_makers(trees.facts)
         _refuse_mixture(makers, options)
+        refuse_leaks(index.all(Video))
         _finish_renames(dataset.releases_dir_path)
         _refuse_taken_name(target, dataset, options)
         report = _write_and_rename(trees, target, options, makers, (executor, on_video))
@@ -124,8 +135,17 @@ def _write_release(
     if options.with_media:
         assert executor is not None
         nodes = _with_live_texts(index, trees.with_instructions_alone())
-        failed = export_media(index, nodes, partial, executor=executor)
-    with open_writers(partial, options.formats, compat=options.compat) as writers:
+        num_frames = options.num_frames if "trl" in options.formats else 0
+        failed = export_media(index, nodes, partial, executor=executor, num_frames=num_frames)
+    media_dir_path = partial if options.with_media else None
+    footage = Footage(options.with_times, media_dir_path, options.num_frames)
+    with ExitStack() as stack:
+        writers = stack.enter_context(
+            open_writers(partial, options.formats, compat=options.compat, footage=footage)
+        )
+        recipe = RecipeWriter(index.dataset, partial) if options.with_recipe else None
+        if recipe is not None:
+            writers.append(stack.enter_context(recipe))
         needs_all = any(writer.needs_all for writer in writers)
         nodes = trees.all() if needs_all else trees.with_instructions_alone()
         for node in _with_live_texts(index, nodes):
@@ -133,12 +153,13 @@ def _write_release(
             _count(node, counts)
             on_video()
     _count_segments(trees.facts, makers, counts)
-    if not counts["instructions"] and not counts["summaries"]:
+    files = tuple(file for writer in writers for file in writer.described(partial))
+    if not files and not counts["instructions"] and not counts["summaries"]:
         raise UsageError("there is nothing to export yet; `vau-data run` makes it")
     release = Release(
         name=options.name,
         vau_data_version=VERSION,
-        files=tuple(file for writer in writers for file in writer.described(partial)),
+        files=files,
         num_videos=counts["videos"],
         num_events=counts["events"],
         num_clips=counts["clips"],
@@ -148,9 +169,25 @@ def _write_release(
         num_rejects=_rejects(index, failed),
         unsettled=dict(options.unsettled),
     )
-    write_whole_file(partial / _RELEASE_FILE, _pretty(release))
-    write_whole_file(partial / "README.md", dataset_card(release, counts).encode())
+    write_whole_file(partial / _RELEASE_FILE, release_bytes(release))
+    card = dataset_card(release, counts)
+    write_whole_file(partial / "README.md", card.encode())
+    if recipe is not None:
+        recipe.finish(_recipe_head(release, card, options))
     return release, failed
+
+
+def _recipe_head(release: Release, card: str, options: ExportOptions) -> RecipeHead:
+    return RecipeHead(
+        recipe=1,
+        release=release,
+        card=card,
+        formats=options.formats,
+        compat=options.compat,
+        with_media=options.with_media,
+        with_times=options.with_times,
+        num_frames=options.num_frames,
+    )
 
 
 def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[VideoNode]:
@@ -166,9 +203,7 @@ def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[Video
         yield node if is_whole else replace(node, instructions=tuple(rows))
 
 
-def _write_video(
-    node: VideoNode, writers: Sequence[RowWriter], failed_ids: Collection[str]
-) -> None:
+def _write_video(node: VideoNode, writers: Sequence[Writer], failed_ids: Collection[str]) -> None:
     for writer in writers:
         writer.write(node, failed_ids)
 
@@ -264,6 +299,13 @@ def _refuse_mixture(makers: dict[str, dict[str, int]], options: ExportOptions) -
         )
 
 
+def _refuse_contradictions(options: ExportOptions) -> None:
+    if options.with_times:
+        refuse_times(options.formats)
+    if options.with_times and options.with_media:
+        raise UsageError("--media cuts files and --times names source videos; choose one of them")
+
+
 def _refuse_taken_name(target: Path, dataset: Dataset, options: ExportOptions) -> None:
     is_draft = options.name == dataset.config.export.name
     if target.exists() and not (is_draft or options.overwrite):
@@ -347,6 +389,7 @@ def _rejects(index: Index, failed_media: dict[str, str]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _pretty(release: Release) -> bytes:
+def release_bytes(release: Release) -> bytes:
+    """What `release.json` holds."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(release.model_dump(mode="json"), option=options)

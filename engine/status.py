@@ -16,6 +16,7 @@ from engine.index import WORDS, Index
 from engine.intake import count_degraded
 from engine.joins.facts import Facts
 from engine.ledger import IMPORT_LEDGER, Ledger
+from engine.quality.audit import AUDITS, count_findings
 from engine.stage import Pending, parts_of
 from engine.store import parse_object, read_lines
 from schemas import Release
@@ -69,6 +70,10 @@ class DatasetStatus:
     num_orphaned_reviews: int
     """Corrections of records that are not live any more; they have no effect."""
     releases: tuple[str, ...]
+    audits: tuple[StageStatus, ...]
+    """As `stages`, of what looks for faults in texts; a run of the flow does not wait for them."""
+    findings: dict[str, int]
+    """Rule -> findings that stand."""
     num_media_missing: dict[str, int]
     """Release -> segments whose files could not be cut, so that it lacks their rows."""
 
@@ -90,6 +95,8 @@ def dataset_status(dataset: Dataset) -> DatasetStatus:
         num_degraded_files=count_degraded(index),
         num_orphaned_reviews=sum(1 for _ in index.orphaned_reviews()),
         releases=tuple(_release_names(dataset)),
+        audits=tuple(_stage_status(facts, step) for step in AUDITS),
+        findings=count_findings(index),
         num_media_missing=dict(_media_missing(dataset)),
     )
 

@@ -19,17 +19,21 @@ from pydantic import ValidationError
 from engine.errors import ServiceError, UsageError
 from schemas import (
     Caption,
+    CheckRound,
     Click,
     Clip,
     Event,
     FeatureTrack,
+    Finding,
     HumanCaption,
     Instruction,
     Record,
     Reject,
     Review,
     ScoreTrack,
+    SpotCheck,
     Summary,
+    Twin,
     Video,
 )
 
@@ -48,7 +52,11 @@ RECORD_FILES: dict[type[Record], str] = {
     Caption: "captions.jsonl",
     Summary: "summaries.jsonl",
     Instruction: "instructions.jsonl",
+    Finding: "findings.jsonl",
+    Twin: "twins.jsonl",
     Review: "reviews.jsonl",
+    CheckRound: "check_rounds.jsonl",
+    SpotCheck: "checks.jsonl",
     Reject: "rejects.jsonl",
 }
 

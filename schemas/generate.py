@@ -8,17 +8,21 @@ from pathlib import Path
 
 from schemas import (
     Caption,
+    CheckRound,
     Click,
     Clip,
     Event,
     FeatureTrack,
+    Finding,
     HumanCaption,
     Instruction,
     Reject,
     Release,
     Review,
     ScoreTrack,
+    SpotCheck,
     Summary,
+    Twin,
     Video,
 )
 from schemas.base import Frozen
@@ -26,17 +30,21 @@ from schemas.base import Frozen
 JSON_DIR_PATH = Path(__file__).resolve().parent / "json"
 PUBLISHED: dict[str, type[Frozen]] = {
     "caption": Caption,
+    "check_round": CheckRound,
     "click": Click,
     "clip": Clip,
     "event": Event,
     "feature_track": FeatureTrack,
+    "finding": Finding,
     "human_caption": HumanCaption,
     "instruction": Instruction,
     "reject": Reject,
     "release": Release,
     "review": Review,
     "score_track": ScoreTrack,
+    "spot_check": SpotCheck,
     "summary": Summary,
+    "twin": Twin,
     "video": Video,
 }
 """File name -> what one line of a dataset's file, or `release.json`, holds."""

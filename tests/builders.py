@@ -18,10 +18,12 @@ from engine.stage import Item, Pending, Stage
 from engine.store import JsonlWriter, dump_line
 from schemas import (
     Caption,
+    CheckRound,
     Click,
     Clip,
     Event,
     FeatureTrack,
+    Finding,
     HumanCaption,
     Instruction,
     Media,
@@ -31,8 +33,10 @@ from schemas import (
     Reject,
     Review,
     ScoreTrack,
+    SpotCheck,
     Summary,
     Turn,
+    Twin,
     Usage,
     Video,
 )
@@ -209,6 +213,34 @@ def an_instruction(segment_id: str = f"{VIDEO_ID}_E0", **changes: Any) -> Instru
     return Instruction(**(known | changes))
 
 
+def a_finding(segment_id: str = f"{VIDEO_ID}_E0", **changes: Any) -> Finding:
+    known: dict[str, Any] = {
+        "id": f"leaks-hint:summary:{segment_id}",
+        "rule": "leaks-hint",
+        "target": "summary",
+        "target_id": segment_id,
+        "part": None,
+        "video_id": VIDEO_ID,
+        "segment_id": segment_id,
+        "detail": "says 'the dense caption'",
+        "provenance": HUMAN,
+    }
+    return Finding(**(known | changes))
+
+
+def a_twin(event_id: str = f"{VIDEO_ID}_E0", **changes: Any) -> Twin:
+    known: dict[str, Any] = {
+        "id": f"{event_id}T",
+        "video_id": event_id.rpartition("_E")[0],
+        "start_seconds": 0.0,
+        "end_seconds": 2.0,
+        "event_id": event_id,
+        "text": "A man stands beside a woman.",
+        "provenance": HUMAN,
+    }
+    return Twin(**(known | changes))
+
+
 def a_review(target: str, target_id: str, correction: Correction, *, number: int = 0) -> Review:
     return Review(
         id=f"{target}:{target_id}:{number}",
@@ -218,6 +250,34 @@ def a_review(target: str, target_id: str, correction: Correction, *, number: int
         author="tester",
         at=f"2026-01-01T00:00:{number:02d}Z",
     )
+
+
+def a_check_round(id: str = "1", **changes: Any) -> CheckRound:
+    known: dict[str, Any] = {
+        "id": id,
+        "at_most": 0.05,
+        "confidence": 0.95,
+        "seed": 0,
+        "at": "2026-01-01T00:00:00+00:00",
+    }
+    return CheckRound(**(known | changes))
+
+
+def a_spot_check(**changes: Any) -> SpotCheck:
+    item_id = f"hivau:{VIDEO_ID}_E0:0"
+    known: dict[str, Any] = {
+        "id": f"1:{item_id}",
+        "round_id": "1",
+        "item_id": item_id,
+        "video_id": VIDEO_ID,
+        "segment_id": f"{VIDEO_ID}_E0",
+        "answer_sha256": "0" * 64,
+        "verdict": "wrong",
+        "reason": "invented",
+        "author": "tester",
+        "at": "2026-01-01T00:00:00+00:00",
+    }
+    return SpotCheck(**(known | changes))
 
 
 def a_reject(item_id: str = VIDEO_ID) -> Reject:
@@ -243,8 +303,12 @@ ONE_OF_EACH: tuple[Record, ...] = (
     a_caption(),
     a_summary(),
     an_instruction(),
+    a_finding(),
+    a_twin(),
     a_review("caption", f"{VIDEO_ID}_E0C0", EditText(field="text", text="A woman falls.")),
     a_reject(),
+    a_check_round(),
+    a_spot_check(),
 )
 """Every type of record there is."""
 

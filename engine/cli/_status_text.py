@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.cli._output import how_many
+from engine.cli._output import counted, how_many
 
 if TYPE_CHECKING:
     from engine.status import DatasetStatus, StageStatus
@@ -54,6 +54,17 @@ def _reason_lines(stage: "StageStatus") -> Iterator[str]:
         yield f"{stage.stage}: {stage.num_to_retire} to retire: what they were made from is gone"
 
 
+def _audit_remarks(status: "DatasetStatus") -> Iterator[str]:
+    """Nothing of audits where there was none: they are asked for, not due."""
+    if status.findings:
+        num_findings = sum(status.findings.values())
+        yield f"{how_many(num_findings, 'finding')} in the texts: {counted(status.findings)}"
+    num_settled = sum(audit.num_settled for audit in status.audits)
+    num_to_do = sum(audit.num_to_do + audit.num_to_retire for audit in status.audits)
+    if num_settled and num_to_do:
+        yield f"the audit is behind by {how_many(num_to_do, 'item')}: `vau-data audit`"
+
+
 def _remarks(status: "DatasetStatus") -> Iterator[str]:
     num_rejected = status.num_import_rejects + sum(one.num_rejected for one in status.stages)
     if num_rejected:
@@ -66,6 +77,7 @@ def _remarks(status: "DatasetStatus") -> Iterator[str]:
             f"{status.num_orphaned_reviews} reviews are of records that are gone; they are kept, "
             "without effect"
         )
+    yield from _audit_remarks(status)
     if status.releases:
         yield f"releases: {', '.join(status.releases)}"
     for name, count in status.num_media_missing.items():

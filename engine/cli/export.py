@@ -5,11 +5,10 @@ from typing import Annotated, cast, get_args
 import typer
 
 from engine.cli import _options as opt
+from engine.formats import Format
 
 EXAMPLE = "vau-data export --format hivau-single --format llava --name v1 --media"
-
-
-FORMATS = "hivau-raw|hivau-single|hivau-multi|llava"
+FORMATS = "|".join(get_args(Format))
 
 
 def export(
@@ -30,6 +29,27 @@ def export(
     media: Annotated[
         bool, typer.Option("--media", help="Cut the file of each segment, too.")
     ] = False,
+    times: Annotated[
+        bool,
+        typer.Option(
+            "--times",
+            help="Rows name the source video and a stretch of it instead of a cut file.",
+        ),
+    ] = False,
+    recipe: Annotated[
+        bool,
+        typer.Option(
+            "--recipe",
+            help="Also write recipe.jsonl: hashes, times and texts without footage, from which "
+            "`vau-data rebuild` makes the release where the footage is.",
+        ),
+    ] = False,
+    frames: Annotated[
+        int,
+        typer.Option(
+            "--frames", min=1, metavar="N", help="Pictures of a segment, with --format trl --media."
+        ),
+    ] = 8,
     allow_baseline: opt.AllowBaseline = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a release of this name.")
@@ -50,7 +70,7 @@ def export(
     from engine.cli._datasets import open_dataset
     from engine.cli._exports import do_export, export_lines, export_row, unsettled_items
     from engine.cli._output import print_json
-    from engine.release import ExportOptions, Format
+    from engine.release import ExportOptions
 
     for unknown in set(format_ or ()) - set(get_args(Format)):
         raise typer.BadParameter(f"{unknown!r} is none of {FORMATS}", param_hint="--format")
@@ -64,6 +84,9 @@ def export(
         overwrite,
         compat,
         with_media=media,
+        with_times=times,
+        with_recipe=recipe,
+        num_frames=frames,
         unsettled=unsettled_items(opened),
     )
     report = do_export(opened, options, workers=workers, ray=ray, is_quiet=quiet)

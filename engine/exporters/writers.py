@@ -6,12 +6,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Protocol, Self
 
 import orjson
 
+from engine.exporters.footage import Footage
+from engine.exporters.forms import ROW_FORMS, Companions, RowForm
 from engine.exporters.hivau import in_release_order, multi_row, raw_entry, single_rows
 from engine.exporters.llava import llava_row
+from engine.exporters.parquet import ParquetWriter
+from engine.exporters.webdataset import WebDatasetWriter
 from engine.tree import VideoNode
 from schemas import Instruction, ReleaseFile, Video
 
@@ -48,6 +52,8 @@ class _FileSet:
     head: bytes = b""
     separator: bytes = b""
     tail: bytes = b""
+    companions: Companions | None = None
+    """Files that describe the others, written last."""
     _files: dict[str, _File] = field(default_factory=dict)
 
     def add(self, name: str, rows: Sequence[bytes]) -> None:
@@ -69,9 +75,18 @@ class _FileSet:
         return self._files[name].num_rows if name in self._files else 0
 
     def close(self) -> None:
+        num_rows = {
+            file.path.relative_to(self.dir_path).as_posix(): file.num_rows
+            for file in self._files.values()
+        }
         for file in self._files.values():
             file.write(self.tail)
             file.stream.close()
+        described = self.companions(num_rows) if self.companions is not None and num_rows else {}
+        for name, value in described.items():
+            with (self.dir_path / name).open("wb") as stream:
+                file = self._files[name] = _File(self.dir_path / name, stream, num_rows=1)
+                file.write(_pretty(value))
 
     def described(self, root: Path, format_name: str) -> Iterator[ReleaseFile]:
         for file in self._files.values():
@@ -118,19 +133,47 @@ class RowWriter:
         return list(self.files.described(root, self.format_name))
 
 
+class Writer(Protocol):
+    """One format under writing: a context manager whose files are complete after it."""
+
+    needs_all: bool
+
+    def __enter__(self) -> "Writer": ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def write(self, node: VideoNode, failed_ids: Collection[str]) -> None:
+        """Add one video, but for segments whose media file failed."""
+
+    def described(self, root: Path) -> list[ReleaseFile]:
+        """What was written, with hashes; after closing."""
+
+
 @contextmanager
 def open_writers(
-    dir_path: Path, formats: Sequence[str], *, compat: bool
-) -> Iterator[list[RowWriter]]:
+    dir_path: Path, formats: Sequence[str], *, compat: bool, footage: Footage
+) -> Iterator[list[Writer]]:
     """One writer per format, in the given order without repeats."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_writer(name, dir_path, compat=compat))
+            stack.enter_context(_writer(name, dir_path, compat=compat, footage=footage))
             for name in dict.fromkeys(formats)
         ]
 
 
-def _writer(name: str, dir_path: Path, *, compat: bool) -> RowWriter:
+def _writer(name: str, dir_path: Path, *, compat: bool, footage: Footage) -> Writer:
+    if name == "parquet":
+        return ParquetWriter(dir_path)
+    if name == "webdataset":
+        return WebDatasetWriter(dir_path, footage)
+    if (form := ROW_FORMS.get(name)) is not None:
+        files = _FileSet(dir_path, companions=form.companions)
+        return RowWriter(name, files, _form_writer(form, footage), needs_all=form.needs_all)
     if name == "hivau-raw":
         files = _FileSet(dir_path, head=b"{\n", separator=b",\n", tail=b"\n}\n")
         return RowWriter(name, files, _write_raw, needs_all=True)
@@ -174,6 +217,20 @@ def _write_llava(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) 
     name = f"llava/llava_{split_of(node.video)}.jsonl"
     rows = (llava_row(node.video, instruction) for instruction in in_release_order(kept))
     files.add(name, [_line(row) for row in rows])
+
+
+def _form_writer(form: RowForm, footage: Footage) -> WriteVideo:
+    def write(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
+        name = form.file.format(split=split_of(node.video))
+        files.add(
+            name, [_line(row) for row in form.rows(node, kept, footage, files.num_rows(name))]
+        )
+
+    return write
+
+
+def _pretty(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _line(row: object) -> bytes:

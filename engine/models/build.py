@@ -4,7 +4,13 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.config import BASELINE, CaptionSection, ModelSection, SummarizeSection
+from engine.config import (
+    BASELINE,
+    AuditSection,
+    CaptionSection,
+    ModelSection,
+    SummarizeSection,
+)
 from engine.models.chat import Captioner, Summarizer
 
 if TYPE_CHECKING:
@@ -43,6 +49,13 @@ def build_summarizer(section: SummarizeSection) -> Summarizer:
 
     settings = _connection(section)
     return OpenAiSummarizer(replace(settings, structured_output=section.structured_output))
+
+
+def judge_settings(section: AuditSection) -> "OpenAiSettings | None":
+    """How the judge of an audit is reached; None: rules do its work."""
+    if section.model == BASELINE:
+        return None
+    return replace(_connection(section), structured_output=section.structured_output)
 
 
 def _connection(section: ModelSection) -> "OpenAiSettings":

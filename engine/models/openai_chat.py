@@ -44,7 +44,7 @@ SUMMARIZER_VERSION = 1
 
 
 @dataclass
-class _LazyClient:
+class LazyClient:
     """The connections, made on first use and left behind when pickled."""
 
     settings: OpenAiSettings
@@ -52,24 +52,27 @@ class _LazyClient:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self) -> ChatClient:
+        """The connections, opened where they are not."""
         with self.lock:
             if self.client is None:
                 self.client = ChatClient(self.settings)
             return self.client
 
     def reopened(self) -> ChatClient:
+        """The same, opened anew where they were closed."""
         with self.lock:
             if self.client is not None and self.client.is_closed:
                 self.client = None
         return self.get()
 
     def close(self) -> None:
+        """Break off what is under way."""
         # The closed one stays: a thread of a run that was broken off must not open another.
         with self.lock:
             if self.client is not None:
                 self.client.close()
 
-    def __reduce__(self) -> tuple[type["_LazyClient"], tuple[OpenAiSettings]]:
+    def __reduce__(self) -> tuple[type["LazyClient"], tuple[OpenAiSettings]]:
         return type(self), (self.settings,)
 
 
@@ -81,7 +84,7 @@ class OpenAiCaptioner:
 
     def __init__(self, settings: OpenAiSettings) -> None:
         self.settings = settings
-        self._lazy = _LazyClient(settings)
+        self._lazy = LazyClient(settings)
 
     @property
     def name(self) -> str:
@@ -174,7 +177,7 @@ class OpenAiSummarizer:
 
     def __init__(self, settings: OpenAiSettings) -> None:
         self.settings = settings
-        self._lazy = _LazyClient(settings)
+        self._lazy = LazyClient(settings)
 
     @property
     def name(self) -> str:

@@ -53,6 +53,13 @@ class ImportedClicks:
 
 def read_clicks(path: Path) -> ClickTable:
     """Read a click csv. Raises UsageError for a wrong header or rows, naming their lines."""
+    rows = read_click_rows(path)
+    clicked = tuple(row for row in rows if row.frame != NO_CLICK)
+    return ClickTable(path=path, rows=clicked, num_without_click=len(rows) - len(clicked))
+
+
+def read_click_rows(path: Path) -> list[ClickRow]:
+    """Every row, those that say that there is no click among them. Raises as `read_clicks`."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         header = tuple(field.strip() for field in next(reader, []))
@@ -65,8 +72,7 @@ def read_clicks(path: Path) -> ClickTable:
     rows, problems = _parse(fields)
     if problems:
         raise bad_rows("click file", path=path, problems=problems)
-    clicked = tuple(row for row in rows if row.frame != NO_CLICK)
-    return ClickTable(path=path, rows=clicked, num_without_click=len(rows) - len(clicked))
+    return rows
 
 
 def clicks_of_table(

@@ -21,20 +21,29 @@ def read_uca(path: Path) -> Imported:
     nor a split: UCA's own train list holds official test videos.
     """
     for video_id, entry in read_object(path, what="UCA file").items():
-        captions: list[HumanCaption] = []
-        problems: list[str] = []
-        try:
-            for number, (span, sentence) in enumerate(_pairs(entry)):
-                try:
-                    captions.append(_caption(video_id, number, span, sentence))
-                except ValueError as error:
-                    problems.append(f"caption {number}: {error}")
-        except ValueError as error:
-            problems.append(str(error))
-        if captions:
-            yield ImportedVideo(video_id, None, tuple(captions))
-        if problems:
-            yield UnfitVideo(video_id, f"{path.name}: {'; '.join(problems)}")
+        for found in imported_captions(video_id, entry):
+            if isinstance(found, UnfitVideo):
+                yield UnfitVideo(video_id, f"{path.name}: {found.detail}")
+            else:
+                yield found
+
+
+def imported_captions(video_id: str, entry: Json) -> Imported:
+    """What one video's entry says, and what of it is unfit; as `read_uca`."""
+    captions: list[HumanCaption] = []
+    problems: list[str] = []
+    try:
+        for number, (span, sentence) in enumerate(_pairs(entry)):
+            try:
+                captions.append(_caption(video_id, number, span, sentence))
+            except ValueError as error:
+                problems.append(f"caption {number}: {error}")
+    except ValueError as error:
+        problems.append(str(error))
+    if captions:
+        yield ImportedVideo(video_id, None, tuple(captions))
+    if problems:
+        yield UnfitVideo(video_id, "; ".join(problems))
 
 
 def _pairs(entry: Json) -> list[tuple[Json, Json]]:

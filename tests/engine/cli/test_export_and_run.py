@@ -6,7 +6,7 @@ from typing import get_args
 import orjson
 
 from engine.cli.export import FORMATS
-from engine.release import Format
+from engine.formats import Format
 from tests.engine.cli.command_line import ingested, make_footage, new_dataset, vau
 
 

@@ -1,0 +1,166 @@
+"""One video with all that hangs on it -> what its texts are suspected of, rule by rule."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.models.replies import repeated_piece
+from engine.quality.category_words import categories_named, known_as, names_category
+from engine.quality.claims import claims_in
+from engine.quality.polarity import judgement_polarity
+from engine.quality.row_validators import presumes_anomaly
+from engine.quality.rules import Target, finding
+from engine.tree import EventNode, VideoNode
+from schemas import Caption, Finding, Instruction, Summary
+from schemas.base import Granularity
+
+_HINT = re.compile(
+    r"\b(?:given|provided|video-level|ground[- ]truth)\s+(?:labels?|categor(?:y|ies)|captions?)\b"
+    r"|\b(?:according to|based on|as indicated by|indicated in|per|as)\s+the\s+(?:\w+\s+)?"
+    r"(?:labels?|categor(?:y|ies)|captions?|prompt|annotations?)\b"
+    r"|\bdense captions?\b"
+    r"|\bthe (?:label|prompt|captions?) (?:says?|states?|indicates?|mentions?)\b"
+    r"|\bas an AI\b|\blanguage model\b",
+    re.IGNORECASE,
+)
+_RAW_LABEL = re.compile(r"\b(?:[A-Z][a-z]+){2,}\b|\bB[12456]\b")
+_HEDGED = re.compile(r"\b(?:any|whether|if|is there|are there|was there|were there)\b", re.I)
+_ANOMALY = re.compile(r"\b(?:anomal|abnormal)", re.IGNORECASE)
+_WORDS = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class WordLimits:
+    """Fewest and most words that a text of a kind may have."""
+
+    caption: tuple[int, int]
+    summary: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One text, and the segment that it is about."""
+
+    place: tuple[Target, str]
+    segment: tuple[str, str]
+    granularity: Granularity
+    text: str
+    is_anomalous: bool | None
+    categories: tuple[str, ...]
+
+
+def findings_in(node: VideoNode, limits: WordLimits) -> Iterator[Finding]:
+    """All rules that need no other video: in order of the tree."""
+    for text in _texts(node):
+        yield from _repetition(text)
+        yield from _length(text, limits)
+        yield from _hint(text)
+        yield from _anomaly_in_normal(text)
+    for event in node.events:
+        if event.summary is not None:
+            yield from judgement_findings(event.summary, _label(event), event.event.categories)
+    if node.summary is not None:
+        yield from judgement_findings(node.summary, node.video.is_anomalous, node.video.categories)
+    for instruction in node.instructions:
+        yield from unfit_questions(instruction)
+
+
+def _label(event: EventNode) -> bool | None:
+    return event.event.is_anomalous
+
+
+def _texts(node: VideoNode) -> Iterator[_Text]:
+    video = node.video
+    for event in node.events:
+        label = event.event.is_anomalous
+        for clip in event.clips:
+            if clip.caption is not None:
+                yield _of_caption(clip.caption, label, event.event.categories)
+        if event.summary is not None:
+            yield _of_summary(event.summary, label, event.event.categories)
+    if node.summary is not None:
+        yield _of_summary(node.summary, video.is_anomalous, video.categories)
+
+
+def _of_caption(caption: Caption, label: bool | None, categories: tuple[str, ...]) -> _Text:
+    place: tuple[Target, str] = ("caption", caption.id)
+    segment = (caption.video_id, caption.id)
+    return _Text(place, segment, "clip", caption.text, label, categories)
+
+
+def _of_summary(summary: Summary, label: bool | None, categories: tuple[str, ...]) -> _Text:
+    place: tuple[Target, str] = ("summary", summary.id)
+    segment = (summary.video_id, summary.id)
+    return _Text(place, segment, summary.granularity, summary.text, label, categories)
+
+
+def _repetition(text: _Text) -> Iterator[Finding]:
+    if piece := repeated_piece(text.text):
+        detail = f"keeps saying {piece!r:.160}"
+        yield finding("repetition-loop", text.place, detail, segment=text.segment)
+
+
+def _length(text: _Text, limits: WordLimits) -> Iterator[Finding]:
+    fewest, most = limits.caption if text.granularity == "clip" else limits.summary
+    num_words = len(_WORDS.findall(text.text))
+    if not fewest <= num_words <= most:
+        detail = f"{num_words} words; {fewest} to {most} are allowed: {text.text!r:.120}"
+        yield finding("length-out-of-range", text.place, detail, segment=text.segment)
+
+
+def _hint(text: _Text) -> Iterator[Finding]:
+    """A label in the words of a file's name, or talk of how the text was made."""
+    said = _HINT.search(text.text)
+    labels = {one for one in text.categories if _RAW_LABEL.fullmatch(one)}
+    raw = next((one for one in _RAW_LABEL.findall(text.text) if one in labels), None)
+    if said or raw:
+        detail = f"says {said[0] if said else raw!r}: {text.text!r:.160}"
+        yield finding("leaks-hint", text.place, detail, segment=text.segment)
+
+
+def _anomaly_in_normal(text: _Text) -> Iterator[Finding]:
+    if text.is_anomalous is not False:
+        return
+    if claims := claims_in(text.text):
+        words = ", ".join(f"{claim} ({word!r})" for claim, word in claims.items())
+        detail = f"normal, but tells of {words}: {text.text!r:.160}"
+        yield finding("anomaly-in-normal", text.place, detail, segment=text.segment)
+
+
+def judgement_findings(
+    summary: Summary, is_anomalous: bool | None, categories: tuple[str, ...]
+) -> Iterator[Finding]:
+    """Label against judgement: whether there is an anomaly, then which one."""
+    place: tuple[Target, str] = ("summary", summary.id)
+    segment = (summary.video_id, summary.id)
+    said = judgement_polarity(summary.judgement)
+    if None not in (said, is_anomalous) and said != is_anomalous:
+        label = "abnormal" if is_anomalous else "normal"
+        detail = f"labelled {label}, judged {summary.judgement!r:.160}"
+        yield finding("label-against-judgement", place, detail, segment=segment)
+    elif is_anomalous and categories:
+        others = categories_named(summary.judgement) - known_as(categories)
+        if others and not any(names_category(summary.judgement, one) for one in categories):
+            detail = (
+                f"labelled {', '.join(categories)}, but the judgement names "
+                f"{', '.join(sorted(others))}: {summary.judgement!r:.160}"
+            )
+            yield finding("category-against-text", place, detail, segment=segment)
+
+
+def unfit_questions(instruction: Instruction) -> Iterator[Finding]:
+    """Questions that presume an anomaly, asked of a normal segment."""
+    if instruction.is_anomalous is not False:
+        return
+    segment = (instruction.video_id, instruction.segment_id)
+    for turn in instruction.turns:
+        if is_unfit_for_normal(turn.question, task=turn.task):
+            place: tuple[Target, str] = ("instruction", instruction.id)
+            rule, detail = "question-unfit-for-normal", f"asked {turn.question!r:.160}"
+            yield finding(rule, place, detail, segment=segment, part=turn.task)
+
+
+def is_unfit_for_normal(question: str, *, task: str) -> bool:
+    """Whether it presumes that there is an anomaly, whatever it asks for."""
+    is_open = _ANOMALY.search(question) is not None and _HEDGED.search(question) is None
+    return is_open or presumes_anomaly(question, task=task)
