@@ -88,7 +88,9 @@ class TwinStage:
 
 def twin(config: Config) -> TwinStage:
     """Events -> twins."""
-    return TwinStage(replace(flow.caption(config), hint="none"))
+    stage = flow.caption(config)
+    assert isinstance(stage, CaptionStage)
+    return TwinStage(replace(stage, hint="none"))
 
 
 def to_twin(facts: Facts, census: Census) -> Iterator[Pending[CaptionItem]]:

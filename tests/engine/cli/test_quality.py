@@ -117,6 +117,11 @@ def test_check_asks_until_the_aim_is_met(done: Path, monkeypatch: pytest.MonkeyP
     assert met["sentence"].startswith("wrong answers ≤ ")
 
 
+def test_merely_looking_begins_no_round(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check(done, "", monkeypatch, "--json").json == {"round": None}
+    assert not (done / "check_rounds.jsonl").exists()
+
+
 def test_check_by_csv(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "next.csv"
     assert check(done, "", monkeypatch, "--write", path, "--num", 4).code == 0
@@ -126,7 +131,7 @@ def test_check_by_csv(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("share", ["0", "100%", "five", "-1%"])
 def test_share_that_is_none_exits_2(share: str, done: Path) -> None:
-    outcome = vau("check", "--at-most", share, "--json", cwd=done)
+    outcome = vau("check", "--at-most", share, cwd=done)
     assert (outcome.code, "write 5% or 0.05" in outcome.err) == (2, True)
 
 
