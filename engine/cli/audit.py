@@ -31,7 +31,7 @@ def audit(
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
 ) -> None:
-    """Look for faults in texts and questions; changes and drops nothing.
+    """Look for faults in texts and questions; drop nothing.
 
     A model judges what summaries claim where [audit] or --model names one, else a word list does.
     """

@@ -58,16 +58,23 @@ def check(
     dataset: opt.DatasetDir = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Judge answers drawn at random and suspect ones, until errors are bounded.
+    """Have people judge answers until errors are bounded.
+
+    Serves answers drawn at random and, in between, suspect ones.
 
     Only those drawn at random count towards the bound: suspects say nothing of the rest.
     """
     from engine.cli._check import aim_of, ask_on_terminal, print_progress
     from engine.cli._datasets import open_dataset
+    from engine.cli._output import print_json
     from engine.quality.check_files import read_verdicts, write_items
-    from engine.quality.spot_check import SpotChecks, begin_round
+    from engine.quality.spot_check import SpotChecks, begin_round, newest_round
 
     opened = open_dataset(dataset)
+    is_mere_look = as_json and not (read or write or new_round)
+    if is_mere_look and newest_round(opened) is None:
+        print_json({"round": None})
+        return
     aim = aim_of(opened.config.check, at_most=at_most, confidence=confidence)
     checks = SpotChecks(opened, begin_round(opened, aim, is_new=new_round))
     if read is not None:

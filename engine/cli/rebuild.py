@@ -22,7 +22,7 @@ def rebuild(
     workers: opt.Workers = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Make a release again where its footage is, and compare every frame hash.
+    """Make a published recipe a release again, verified.
 
     Where anything differs, each difference is a line, nothing is written, and the exit code is 1.
     """

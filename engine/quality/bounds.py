@@ -11,6 +11,7 @@ at most alpha, so the best of them may be quoted.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, takewhile
+from math import ceil
 
 from engine.quality.chances import binomial_head, upper_bound
 
@@ -47,10 +48,10 @@ class Bound:
 
     @property
     def sentence(self) -> str:
-        """As a dataset card says it."""
-        return (
-            f"wrong answers ≤ {self.at_most:.1%} at {self.confidence:.0%}, n = {self.num_checked:,}"
-        ).replace("%", " %")
+        """As a dataset card says it; rounded up, since less was not shown."""
+        percent = ceil(round(1000 * self.at_most, 6)) / 10
+        share = f"{percent:.1f} % at {100 * self.confidence:.4g} %"
+        return f"wrong answers ≤ {share}, n = {self.num_checked:,}"
 
 
 def looks(aim: Aim) -> Iterator[Look]:

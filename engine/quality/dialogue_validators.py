@@ -13,11 +13,13 @@ from engine.sources.json_file import as_list, as_object, as_text
 _TAG = "<video>"
 _ASKS = ("human", "user")
 _ANSWERS = ("gpt", "assistant")
+_ONE_TURN = ("user", "assistant")
+"""VAD-Instruct50k's keys."""
 
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One row: LLaVA's, LLaMA-Factory's, InternVL's (`from`, `value`) or ms-swift's (`role`)."""
+    """One row: LLaVA's, LLaMA-Factory's, InternVL's, ms-swift's or VAD-Instruct50k's."""
 
     name: str
     """The row's id, else its first video."""
@@ -30,6 +32,9 @@ class Dialogue:
 def dialogue_of(number: int, row: Json) -> Dialogue:
     """Raises `ValueError` naming what is not so."""
     fields = as_object(row, what=f"row {number}")
+    if "user" in fields:
+        turn: list[Json] = [{"from": one, "value": fields.get(one)} for one in _ONE_TURN]
+        fields = fields | {"messages": turn}
     key = "conversations" if "conversations" in fields else "messages"
     messages = tuple(
         _message(message, f"a message of row {number}")

@@ -31,6 +31,7 @@ from schemas import Caption, Clip, Event, Provenance, Record, Summary
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 _SOURCE_DOES_NOT_MATTER = "folder"
+_ROW_KEYS = frozenset({"conversations", "messages", "prompt", "user"})
 _KNOWN = (
     "a raw HIVAU-70k file, a file of instruction rows or of conversations, a click csv, "
     "VAD-LLaMA's or UCA's JSON, an official list of UCF-Crime or XD-Violence, a multiple-choice csv"
@@ -83,9 +84,11 @@ def _report_on_list(path: Path, against: Against) -> FileReport:
 
 def _report_on_json(path: Path, against: Against) -> FileReport:
     row = _first_row(path)
-    if row is not None and ("conversations" in row or "prompt" in row or "messages" in row):
+    if row is not None and _ROW_KEYS & row.keys():
         return _report_on_rows(path, row)
     try:
+        if row is not None and "QA" in row:
+            return report_on_vad_llama([one for _, one in _rows(path)], against)
         loaded: Json = orjson.loads(path.read_bytes())
         if isinstance(loaded, list):
             return _report_on_array(path, loaded, against)
@@ -117,12 +120,21 @@ def _report_on_rows(path: Path, first: dict[str, Json]) -> FileReport:
 
 
 def _dialogues(path: Path) -> Iterator[Dialogue]:
+    for number, row in _rows(path):
+        try:
+            yield dialogue_of(number, row)
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}: {error}") from error
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Json]]:
+    """(number, row) of each line that is not empty."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 try:
-                    yield dialogue_of(number, orjson.loads(line))
-                except ValueError as error:
+                    yield number, orjson.loads(line)
+                except orjson.JSONDecodeError as error:
                     raise UsageError(f"{path}, line {number}: {error}") from error
 
 
@@ -136,8 +148,6 @@ def _report_on_array(path: Path, entries: list[Json], against: Against) -> FileR
 
 
 def _report_on_object(path: Path, entries: dict[str, Json], against: Against) -> FileReport:
-    if "QA" in entries:
-        return report_on_vad_llama([entries], against)
     first = next(iter(entries.values()), None)
     if isinstance(first, dict) and "sentences" in first:
         return report_on_uca(path, entries, against)

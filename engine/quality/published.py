@@ -9,8 +9,6 @@ from engine.sources.names import label_of_stem
 from engine.sources.official import OfficialRow
 from schemas.base import Split
 
-DEFAULT_FPS = 30.0
-
 
 @dataclass(frozen=True)
 class Against:
@@ -48,13 +46,13 @@ def split_of_stem(stem: str) -> Split | None:
     return None
 
 
-def nominal_fps(stem: str) -> float:
-    """Frames per second of the public data set that the name belongs to; 30 for any other."""
+def nominal_fps(stem: str) -> float | None:
+    """Frames per second of the public data set that the name belongs to; None for any other."""
     for source in SOURCES:
         manifest = load_manifest(source)
         if label_of_stem(stem, manifest) is not None:
             return manifest.nominal_fps
-    return DEFAULT_FPS
+    return None
 
 
 def again(names: Iterable[str], code: str) -> Iterator[Defect]:

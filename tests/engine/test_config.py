@@ -9,12 +9,13 @@ from engine.config import Config, load_config
 from engine.dataset import Dataset
 from engine.errors import UsageError
 from engine.flow import FLOW
+from engine.quality.audit import AUDITS
 from engine.stage import fingerprint_of
 from tests.builders import a_dataset, a_video
 
 URL = "http://127.0.0.1:9/v1"
 SERVED = {"model": "tiny", "endpoints": (URL,)}
-BASE: dict[str, dict[str, Any]] = {"caption": SERVED, "summarize": SERVED}
+BASE: dict[str, dict[str, Any]] = {"caption": SERVED, "summarize": SERVED, "audit": SERVED}
 
 NOTHING: set[str] = set()
 A_MODEL: dict[str, tuple[Any, bool]] = {
@@ -90,6 +91,17 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
         for key, (value, is_told) in A_MODEL.items()
     },
     "summarize.structured_output": ("prompt", {"summarize"}),
+    **{
+        f"audit.{key}": (value, {"audit claims"} if is_told else NOTHING)
+        for key, (value, is_told) in A_MODEL.items()
+    },
+    "audit.structured_output": ("prompt", {"audit claims"}),
+    "audit.caption_words": ((1, 9), {"audit texts"}),
+    "audit.summary_words": ((1, 9), {"audit texts"}),
+    "audit.duplicate_similarity": (0.5, {"audit duplicates"}),
+    "audit.duplicate_min_words": (9, {"audit duplicates"}),
+    "check.at_most": (0.01, NOTHING),
+    "check.confidence": (0.99, NOTHING),
     "vllm.command": ("/opt/vllm/bin/vllm", NOTHING),
     "vllm.environment": ({"HF_HOME": "/data"}, NOTHING),
     "vllm.extra_args": (("--enforce-eager",), NOTHING),
@@ -111,7 +123,8 @@ What `[videos]` says reaches items as their input, and is tested there.
 
 
 def fingerprints(config: Config) -> dict[str, str]:
-    return {step.name: fingerprint_of(step.build(config)) for step in FLOW}
+    audits = {step.label: fingerprint_of(step.build(config)) for step in AUDITS}
+    return {step.name: fingerprint_of(step.build(config)) for step in FLOW} | audits
 
 
 def test_the_table_of_effects_covers_every_setting() -> None:
@@ -135,7 +148,7 @@ def test_a_setting_makes_stale_exactly_the_stages_that_look_at_it(setting: str) 
 
 def test_settings_of_served_models_do_not_matter_to_the_baseline() -> None:
     plain = fingerprints(Config())
-    for section in ("caption", "summarize"):
+    for section in ("caption", "summarize", "audit"):
         told = Config.model_validate({section: {"temperature": 0.7, "max_tokens": 9}})
         assert fingerprints(told) == plain
 
@@ -166,7 +179,7 @@ def test_an_unknown_key_is_refused_and_the_known_ones_are_named(tmp_path: Path) 
 def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
     said = refusal(tmp_path, "[captions]\nmodel = 'x'\n")
     assert "unknown key `captions`" in said
-    assert "caption, clip" in said
+    assert "caption, check, clip" in said
 
 
 def test_a_preset_makes_stale_what_its_settings_would() -> None:

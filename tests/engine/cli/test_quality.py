@@ -14,18 +14,29 @@ from tests.engine.cli.command_line import Outcome, vau
 OFFICIAL = "Abuse/Abuse001_x264.mp4 300 Abuse 30 301 -1 -1\n"
 
 
-def test_release_of_ours_has_no_defects(done: Path) -> None:
-    formats = [
-        part
-        for name in ("hivau-raw", "hivau-single", "hivau-multi", "llava")
-        for part in ("--format", name)
-    ]
-    assert vau("export", "--name", "whole", *formats, "--quiet", cwd=done).code == 0
+READ_FORMS = {
+    "hivau-raw": "HIVAU-70k annotations",
+    "hivau-single": "instruction rows",
+    "hivau-multi": "instruction rows",
+    "vad-instruct": "conversations",
+    "vad-llama": "VAD-LLaMA's pseudo-instructions",
+    "llava": "conversations",
+    "llama-factory": "conversations",
+    "swift": "conversations",
+    "internvl": "instruction rows",
+    "trl": "conversations",
+}
+
+
+def test_release_of_ours_has_no_defects_in_any_form_that_is_read(done: Path) -> None:
+    flags = [flag for name in READ_FORMS for flag in ("--format", name)]
+    exported = vau("export", "--name", "whole", *flags, "--quiet", cwd=done)
+    assert exported.code == 0, exported.err
     outcome = vau("validate", "--release", "whole", "--json", "--quiet", cwd=done)
     assert outcome.code == 0, outcome.out
     assert outcome.json["defects"] == []
-    kinds = {one["kind"] for one in outcome.json["files"].values()}
-    assert kinds == {"HIVAU-70k annotations", "instruction rows", "conversations"}
+    kinds = {path.partition("/")[0]: one["kind"] for path, one in outcome.json["files"].items()}
+    assert kinds == READ_FORMS
     told = vau("validate", "--release", "whole", "--quiet", cwd=done)
     assert told.err.endswith("no defects found\n")
 
@@ -117,6 +128,11 @@ def test_check_asks_until_the_aim_is_met(done: Path, monkeypatch: pytest.MonkeyP
     assert met["sentence"].startswith("wrong answers ≤ ")
 
 
+def test_merely_looking_begins_no_round(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check(done, "", monkeypatch, "--json").json == {"round": None}
+    assert not (done / "check_rounds.jsonl").exists()
+
+
 def test_check_by_csv(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "next.csv"
     assert check(done, "", monkeypatch, "--write", path, "--num", 4).code == 0
@@ -126,7 +142,7 @@ def test_check_by_csv(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("share", ["0", "100%", "five", "-1%"])
 def test_share_that_is_none_exits_2(share: str, done: Path) -> None:
-    outcome = vau("check", "--at-most", share, "--json", cwd=done)
+    outcome = vau("check", "--at-most", share, cwd=done)
     assert (outcome.code, "write 5% or 0.05" in outcome.err) == (2, True)
 
 

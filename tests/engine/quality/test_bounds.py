@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from engine.quality.bounds import Aim, bound_of, looks, next_look
+from engine.quality.bounds import Aim, Bound, bound_of, looks, next_look
 from engine.quality.chances import upper_bound
 
 AIM = Aim(at_most=0.05, confidence=0.95)
@@ -33,6 +33,14 @@ def test_aim_is_met_at_the_first_look_where_nothing_is_wrong() -> None:
     assert bound.sentence == "wrong answers ≤ 5.0 % at 95 %, n = 72"
 
 
+def test_the_sentence_never_says_less_than_was_shown() -> None:
+    bound = Bound(0.05004, 0.975, 1200, 3, is_met=False)
+    assert bound.sentence == "wrong answers ≤ 5.1 % at 97.5 %, n = 1,200"
+    assert (
+        Bound(0.1, 1.0, 10, 1, is_met=False).sentence == "wrong answers ≤ 10.0 % at 100 %, n = 10"
+    )
+
+
 def test_a_wrong_answer_puts_the_aim_off_to_a_later_look() -> None:
     is_wrong = [True] + [False] * 124
     early = bound_of(is_wrong[:124], AIM, num_items=1000)
@@ -58,15 +66,14 @@ def test_all_answers_looked_at_are_the_share_itself() -> None:
 
 def test_who_stops_as_soon_as_the_aim_is_met_is_wrong_no_more_often_than_said() -> None:
     """A plain bound, looked at after every answer, is: that is the trap."""
-    draw, num_false, num_plain_false, rounds = random.Random(7), 0, 0, 400
+    share, rounds, draw = 0.0501, 2000, random.Random(7)
+    plain = [(num, k) for k, num in enumerate((59, 93, 124, 153, 181, 208))]
+    assert all(upper_bound(k, num, alpha=0.05) <= AIM.at_most for num, k in plain)
+    ours = [(look.num, k) for k, look in enumerate(islice(looks(AIM), 3))]
+    num_false = {"plain": 0, "ours": 0}
     for _ in range(rounds):
-        is_wrong = [draw.random() < 0.055 for _ in range(180)]
-        bound = bound_of(is_wrong, AIM, num_items=10**6)
-        num_false += bound is not None and bound.at_most < 0.055
-        plain = (sum(is_wrong[:num]) for num in range(59, 181, 4))
-        num_plain_false += any(
-            upper_bound(wrong, num, alpha=0.05) <= 0.05
-            for wrong, num in zip(plain, range(59, 181, 4), strict=True)
-        )
-    assert num_false <= 0.05 * rounds
-    assert num_plain_false > 0.05 * rounds
+        is_wrong = [draw.random() < share for _ in range(208)]
+        for name, stops in (("plain", plain), ("ours", ours)):
+            num_false[name] += any(sum(is_wrong[:num]) <= allowed for num, allowed in stops)
+    assert num_false["ours"] <= 0.05 * rounds
+    assert num_false["plain"] > 0.08 * rounds

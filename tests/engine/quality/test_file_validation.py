@@ -191,7 +191,7 @@ def test_sound_pseudo_instruction_has_no_defects(answer: str, video: str, tmp_pa
         ("Yes, there exist anomalies.", "answer-off-template"),
         ("No, there are no anomalies.", "abnormal-judged-normal"),
         ("Yes, there exist anomalies from 3.0s to 1.0s.", "span-reversed"),
-        ("Yes, there exist anomalies from 1.0s to 10.3s.", "span-past-video-end"),
+        ("Yes, there exist anomalies from 1.0s to 10.4s.", "span-past-video-end"),
         ("Yes, there exist anomalies from 1.0s to 3.0s and 2.0s to 4.0s.", "intervals-overlap"),
     ],
 )
@@ -200,6 +200,11 @@ def test_defect_of_a_pseudo_instruction_is_found_alone(
 ) -> None:
     pseudo = report(tmp_path, "pseudo.json", a_pseudo_instruction(answer))
     assert found(pseudo) == [(code, "Abuse001_x264")]
+
+
+def test_span_of_a_video_of_unknown_rate_is_not_held_to_its_frames(tmp_path: Path) -> None:
+    said = "Yes, there exist anomalies from 1.0s to 20.0s."
+    assert found(report(tmp_path, "pseudo.json", a_pseudo_instruction(said, "door.mp4"))) == []
 
 
 def test_normal_video_with_spans_is_judged_abnormal(tmp_path: Path) -> None:
@@ -321,6 +326,22 @@ def test_conversations_with_roles_and_in_an_array_are_read_too(tmp_path: Path) -
     rows = [{"messages": turns, "videos": ["v.mp4"]}, {"messages": turns, "videos": ["w.mp4"]}]
     read = report(tmp_path, "swift.json", json.dumps(rows))
     assert (read.counts, found(read)) == ({"rows": 2, "turns": 2}, [])
+
+
+def test_user_and_assistant_are_a_conversation_of_one_turn(tmp_path: Path) -> None:
+    row = {"id": "a_1_9", "video": "v.mp4", "user": "<video>\n Is there any?", "assistant": "Yes."}
+    read = report(tmp_path, "train.jsonl", json.dumps(row) + "\n")
+    assert (read.kind, found(read)) == ("conversations", [])
+    silent = report(tmp_path, "train.jsonl", json.dumps(row | {"assistant": " "}) + "\n")
+    assert found(silent) == [("empty-text", "a_1_9")]
+
+
+def test_pseudo_instructions_may_stand_one_to_a_line(tmp_path: Path) -> None:
+    sound = a_pseudo_instruction("No, there are no anomalies.", "Normal_Videos001_x264.mp4")
+    wrong = a_pseudo_instruction("No, there are no anomalies.")
+    read = report(tmp_path, "train.jsonl", f"{sound[1:-1]}\n{wrong[1:-1]}\n")
+    assert read.counts["videos"] == 2
+    assert found(read) == [("abnormal-judged-normal", "Abuse001_x264")]
 
 
 def test_event_of_the_official_list_that_a_raw_file_lacks_is_lost(tmp_path: Path) -> None:
