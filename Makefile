@@ -68,7 +68,7 @@ test-ray: $(VENV)/installed-test-ray ## tests on a Ray cluster and an S3 server 
 	$(BIN)/python -m pytest tests/ray -m ray
 
 test-browser: $(VENV)/installed-test-browser ## the pages in a real Chromium (apt-get install chromium); minutes
-	$(BIN)/python -m pytest tests/browser -m browser
+	$(BIN)/python -m pytest tests/browser -m browser --numprocesses 2 --dist loadfile
 
 demo: install ## render a small corpus, run every stage on it, say where to look
 	$(BIN)/vau-data demo demo

@@ -1,42 +1,34 @@
 """Does marking by suggestions save looking? Two scripted annotators on untrimmed videos of fights.
 
-Run: `python -m tests.benchmarks.bench_suggestions CLIPS_DIR [DATASET_DIR]`. `CLIPS_DIR` has short
-clips in `fight/` and `normal/`; twelve videos are joined from them, thirty clips each, events of
-one to three fights at known places. Both annotators work on a real server and tell a fight from
-the rest without fail, so that only where they look differs:
+Run: `python -m tests.benchmarks.bench_suggestions CLIPS WORK_DIR`, where CLIPS has the folders
+`fight` and `normal`, and WORK_DIR is empty; needs torch. The videos are those of
+`tests.benchmarks.fights`: twelve of its test part, whose clips the trained scorer never saw. Both
+annotators work on a real server and tell a fight from the rest without fail, so that only where
+they look differs:
 
 * alone: plays every video once from end to end and presses M in each event;
-* with suggestions: N goes to each in turn and loops 2 s around it; A if the frame is in an event,
-  M if an event is in the loop elsewhere, X if there is none; what no suggestion shows is not seen.
-
-A dataset that is there already is used with the scores that it has, so another scorer can be tried.
+* with suggestions: N goes to the first and loops 2 s around it; A if its frame is in an event, M
+  if an event is in the loop elsewhere, X if there is none; what no suggestion shows is not seen.
 """
 
 import random
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
-import av
-import orjson
-from av import VideoFrame
-
-from engine.dataset import Dataset
-from engine.executors.local import LocalExecutor
+from engine.cli.main import run_command_line
+from engine.dataset import CONFIG_NAME, Dataset
 from engine.intervals import Interval, merge_overlapping
 from tests.annotator_ui.site import Browser, a_mark, add_account, running
-from tests.builders import a_dataset, run_named
+from tests.benchmarks.fights import FPS, build_fights
+from tests.benchmarks.fights_scorer import fights_dataset
 
 NUM_VIDEOS = 12
-NUM_CLIPS = 30
-FPS = 25
 LOOP_SECONDS = 2.0
-_SIZE_PX = (320, 240)
-_CONFIG = '[annotate]\nblind_share = 0.0\n\n[score]\nvideos = "all"\n'
+RECIPE = "laptop"
+Truth = dict[str, list[Interval]]
 
 
 @dataclass
@@ -65,33 +57,55 @@ class Work:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make the videos, let both annotators work, print what came of it."""
-    clips_dir_path = Path(arguments[0])
-    with tempfile.TemporaryDirectory() as folder:
-        dir_path = Path(arguments[1]) if len(arguments) > 1 else Path(folder) / "dataset"
-        dataset, truth = _prepared(clips_dir_path, dir_path)
-        for name in ("alone", "aided"):
-            add_account(dataset, name)
-        works = {}
-        with running(dataset, local_user=None) as site:
-            with closing(site.signed_in("alone")) as browser:
-                works["alone"] = _without_suggestions(browser, truth)
-            with closing(site.signed_in("aided")) as browser:
-                works["with suggestions"] = _with_suggestions(browser, truth)
+    """Make the videos, let the annotators work with either scorer, print what came of it."""
+    clips_dir_path, work_dir_path = map(Path, arguments)
+    corpus = build_fights(clips_dir_path, work_dir_path)
+    dataset = fights_dataset(corpus, work_dir_path / "dataset")
+    with (dataset.dir_path / CONFIG_NAME).open("a", encoding="utf-8") as config:
+        config.write("\n[annotate]\nblind_share = 0.0\n")
+    tested = [video for video in corpus.videos if video.split == "test" and video.events]
+    truth: Truth = {
+        video.id: [(start / FPS, end / FPS) for start, end in video.events]
+        for video in tested[:NUM_VIDEOS]
+    }
+    # Before anybody marks: marks are clicks, and clicks are what scorers learn from.
+    _run(dataset, "train", "scorer", "--recipe", RECIPE)
+    _run(dataset, "score", "--quiet")
+    works = {"none": _worked(dataset, "alone", truth), "motion": _worked(dataset, "motion", truth)}
+    (checkpoint,) = (dataset.dir_path / "checkpoints").glob("*/model.safetensors")
+    _run(dataset, "score", "--quiet", "--checkpoint", str(checkpoint))
+    works["trained"] = _worked(dataset, "trained", truth)
     _report(works)
 
 
+def _run(dataset: Dataset, *arguments: str) -> None:
+    code = run_command_line((*arguments, "--dataset", str(dataset.dir_path)))
+    if code:
+        raise SystemExit(f"vau-data {' '.join(arguments)} ended with {code}")
+
+
+def _worked(dataset: Dataset, name: str, truth: Truth) -> Work:
+    """What somebody of that name does, on a server of the dataset as it is now."""
+    opened = Dataset.open(dataset.dir_path)
+    add_account(opened, name)
+    with running(opened, local_user=None) as site, closing(site.signed_in(name)) as browser:
+        return (_without_suggestions if name == "alone" else _with_suggestions)(browser, truth)
+
+
 def _report(works: dict[str, Work]) -> None:
-    print("annotator          keys   seen (s)   recall   precision")
+    print("suggestions   keys   seen (s)   share    recall   precision")
+    whole_seconds = works["none"].seen_seconds
     for name, work in works.items():
-        recall = f"{work.num_found}/{work.num_events}"
-        precision = f"{work.num_right}/{work.num_marks}"
-        print(f"{name:17} {work.num_keys:5} {work.seen_seconds:10.0f} {recall:>8} {precision:>11}")
-    share = works["with suggestions"].seen_seconds / works["alone"].seen_seconds
-    print(f"seen with suggestions: {share:.0%} of what is seen without")
+        recall, precision = (
+            f"{work.num_found}/{work.num_events}",
+            f"{work.num_right}/{work.num_marks}",
+        )
+        share = work.seen_seconds / whole_seconds
+        seen = f"{work.seen_seconds:10.0f} {share:7.0%}"
+        print(f"{name:12} {work.num_keys:5} {seen} {recall:>9} {precision:>11}")
 
 
-def _without_suggestions(browser: Browser, truth: dict[str, list[Interval]]) -> Work:
+def _without_suggestions(browser: Browser, truth: Truth) -> Work:
     """Space, M once in each event, Enter."""
     work = Work()
     for name, events in truth.items():
@@ -107,7 +121,7 @@ def _without_suggestions(browser: Browser, truth: dict[str, list[Interval]]) -> 
     return work
 
 
-def _with_suggestions(browser: Browser, truth: dict[str, list[Interval]]) -> Work:
+def _with_suggestions(browser: Browser, truth: Truth) -> Work:
     """N once, then one key for each suggestion; Enter."""
     work = Work()
     for name, events in truth.items():
@@ -160,71 +174,6 @@ def _mark(browser: Browser, opaque: str, seconds: float, source: str, **more: ob
 
 def _is_in(seconds: float, event: Interval) -> bool:
     return event[0] <= seconds < event[1]
-
-
-def _prepared(clips_dir_path: Path, dir_path: Path) -> tuple[Dataset, dict[str, list[Interval]]]:
-    """The dataset, scored, and the events of each video."""
-    truth_path = dir_path / "truth.json"
-    if not truth_path.exists():
-        dataset = a_dataset(dir_path, _CONFIG)
-        found = _join_videos(clips_dir_path, dir_path / "videos")
-        truth_path.write_bytes(orjson.dumps(found))
-        with LocalExecutor(workers=2) as executor:
-            run_named(dataset, "ingest", "score", executor=executor)
-    truth = orjson.loads(truth_path.read_bytes())
-    events = {name: [(start, end) for start, end in found] for name, found in truth.items()}
-    return Dataset.open(dir_path), events
-
-
-def _join_videos(clips_dir_path: Path, videos_dir_path: Path) -> dict[str, list[Interval]]:
-    """Write all videos; no fight is in two of them."""
-    rng = random.Random(0)
-    fights = sorted((clips_dir_path / "fight").iterdir())
-    normal = sorted((clips_dir_path / "normal").iterdir())
-    rng.shuffle(fights)
-    events = {}
-    for number in range(NUM_VIDEOS):
-        plan = rng.choices(normal, k=NUM_CLIPS)
-        for start in rng.sample(range(1, NUM_CLIPS - 3, 4), k=2):
-            for place in range(start, start + rng.randint(1, 3)):
-                plan[place] = fights.pop() if fights else plan[place]
-        name = f"joined{number:02d}"
-        events[name] = _write(videos_dir_path / f"{name}.mp4", plan)
-    return events
-
-
-def _write(path: Path, plan: Sequence[Path]) -> list[Interval]:
-    events: list[Interval] = []
-    num_frames = 0
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=FPS, options={"crf": "23", "g": "25"})
-        stream.width, stream.height = _SIZE_PX
-        stream.pix_fmt = "yuv420p"
-        for clip in plan:
-            start = num_frames
-            for picture in _frames(clip):
-                picture.pts, picture.time_base = num_frames, Fraction(1, FPS)
-                container.mux(stream.encode(picture))
-                num_frames += 1
-            if clip.parent.name == "fight":
-                events.append((start / FPS, num_frames / FPS))
-        container.mux(stream.encode(None))
-    return merge_overlapping(events)
-
-
-def _frames(clip: Path) -> list[VideoFrame]:
-    """The clip's frames at the common rate and size."""
-    with av.open(str(clip)) as container:
-        shown = [
-            (frame.time or 0.0, frame.to_ndarray(format="rgb24", width=320, height=240))
-            for frame in container.decode(video=0)
-        ]
-    num_frames = round((shown[-1][0] - shown[0][0]) * FPS)
-    chosen = []
-    for number in range(num_frames):
-        now = shown[0][0] + number / FPS + 1e-6
-        chosen.append(max((one for one in shown if one[0] <= now), key=lambda one: one[0])[1])
-    return [VideoFrame.from_ndarray(picture, format="rgb24") for picture in chosen]
 
 
 if __name__ == "__main__":
