@@ -1,10 +1,10 @@
 """Does marking by suggestions save looking? Two scripted annotators on untrimmed videos of fights.
 
-Run: `python -m tests.benchmarks.bench_suggestions CLIPS WORK_DIR`, where CLIPS has the folders
-`fight` and `normal`, and WORK_DIR is empty; needs torch. The videos are those of
-`tests.benchmarks.fights`: twelve of its test part, whose clips the trained scorer never saw. Both
-annotators work on a real server and tell a fight from the rest without fail, so that only where
-they look differs:
+Run: `python -m tests.benchmarks.bench_suggestions CLIPS WORK_DIR [SEED]`, where CLIPS has the
+folders `fight` and `normal`, and WORK_DIR is empty; needs torch. The videos are those of
+`tests.benchmarks.fights`, divided by that seed: twelve of its test part, whose clips the trained
+scorer never saw. Both annotators work on a real server and tell a fight from the rest without
+fail, so that only where they look differs:
 
 * alone: plays every video once from end to end and presses M in each event;
 * with suggestions: N goes to the first and loops 2 s around it; A if its frame is in an event, M
@@ -58,8 +58,9 @@ class Work:
 
 def main(arguments: Sequence[str]) -> None:
     """Make the videos, let the annotators work with either scorer, print what came of it."""
-    clips_dir_path, work_dir_path = map(Path, arguments)
-    corpus = build_fights(clips_dir_path, work_dir_path)
+    clips_dir_path, work_dir_path = map(Path, arguments[:2])
+    seed = int(arguments[2]) if len(arguments) > 2 else 0
+    corpus = build_fights(clips_dir_path, work_dir_path, seed=seed)
     dataset = fights_dataset(corpus, work_dir_path / "dataset")
     with (dataset.dir_path / CONFIG_NAME).open("a", encoding="utf-8") as config:
         config.write("\n[annotate]\nblind_share = 0.0\n")
