@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from engine.exporters.writers import open_writers
 from engine.index import Index
 from engine.media_export import export_media
 from engine.release import release_bytes
+from engine.release_changes import ContentsWriter
+from engine.release_papers import DOCUMENT
 from engine.runner import Executor
 from engine.store import write_whole_file
 from schemas import ReleaseFile
@@ -146,7 +149,11 @@ def _stand_in(dir_path: Path, task: RebuildTask, found: dict[str, Path]) -> Data
 def _write_rows(task: RebuildTask, head: RecipeHead, partial: Path) -> list[ReleaseFile]:
     media_dir_path = partial if head.with_media else None
     footage = Footage(head.with_times, media_dir_path, head.num_frames)
-    with open_writers(partial, head.formats, compat=head.compat, footage=footage) as writers:
+    with ExitStack() as stack:
+        writers = stack.enter_context(
+            open_writers(partial, head.formats, compat=head.compat, footage=footage)
+        )
+        writers.append(stack.enter_context(ContentsWriter(partial)))
         for video in read_videos(task.recipe_path):
             for writer in writers:
                 writer.write(video.node, ())
@@ -156,7 +163,7 @@ def _write_rows(task: RebuildTask, head: RecipeHead, partial: Path) -> list[Rele
 def _compare(head: RecipeHead, files: list[ReleaseFile]) -> list[str]:
     """Only rows: what a writer of another version packs need not have the same bytes."""
     ours = {file.path: file.sha256 for file in files}
-    theirs = {file.path: file.sha256 for file in head.release.files}
+    theirs = {file.path: file.sha256 for file in head.release.files if file.format != DOCUMENT}
     return [
         f"{path}: the rebuilt file has the hash {ours.get(path, 'of nothing')}, the release's "
         f"has {sha256}; it was made by vau-data {head.release.vau_data_version}"

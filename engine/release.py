@@ -24,13 +24,16 @@ from engine.errors import ServiceError, UsageError
 from engine.exporters.footage import Footage
 from engine.exporters.forms import refuse_times
 from engine.exporters.leakage import refuse_leaks
-from engine.exporters.recipe import RecipeHead, RecipeWriter
+from engine.exporters.recipe import RecipeWriter
 from engine.exporters.writers import Writer, open_writers
+from engine.figures import Figures
 from engine.formats import Format
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
 from engine.rejects import stage_names
+from engine.release_changes import CONTENTS, ContentsWriter
+from engine.release_papers import card_facts, recipe_head, release_before, write_papers
 from engine.runner import Executor
 from engine.store import PROVENANCE_MARK, parse_object, write_whole_file
 from engine.tree import VideoNode
@@ -62,6 +65,8 @@ class ExportOptions:
     """Also hashes, times and texts alone, from which owners of the footage make the release."""
     num_frames: int = 8
     """Pictures of a segment that `with_media` writes for the format `trl`."""
+    since: str | None = None
+    """The release that CHANGES.md compares with; None: the one before it by name."""
     unsettled: Mapping[str, int | None] = field(default_factory=dict)
     """Step -> how many of its items are to be done or retired, or wait; None: cannot be told."""
 
@@ -94,7 +99,8 @@ def export(
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
-        trees = Trees(index, are_views=True)
+        # A recipe holds the records themselves.
+        trees = Trees(index, are_views=not options.with_recipe)
         makers = count_makers(trees.facts)
         _refuse_mixture(makers, options)
         refuse_leaks(index.all(Video))
@@ -130,7 +136,7 @@ def _write_release(
     work: tuple[Executor | None, Callable[[], None]],
 ) -> tuple[Release, dict[str, str]]:
     executor, on_video = work
-    index, counts = trees.index, Counter[str]()
+    index, counts, figures = trees.index, Counter[str](), Figures()
     failed: dict[str, str] = {}
     if options.with_media:
         assert executor is not None
@@ -143,18 +149,19 @@ def _write_release(
         writers = stack.enter_context(
             open_writers(partial, options.formats, compat=options.compat, footage=footage)
         )
+        writers.append(stack.enter_context(ContentsWriter(partial)))
         recipe = RecipeWriter(index.dataset, partial) if options.with_recipe else None
         if recipe is not None:
             writers.append(stack.enter_context(recipe))
-        needs_all = any(writer.needs_all for writer in writers)
-        nodes = trees.all() if needs_all else trees.with_instructions_alone()
-        for node in _with_live_texts(index, nodes):
+        for node in _with_live_texts(index, trees.all()):
             _write_video(node, writers, failed.keys())
             _count(node, counts)
+            figures.add(node)
             on_video()
     _count_segments(trees.facts, makers, counts)
     files = tuple(file for writer in writers for file in writer.described(partial))
-    if not files and not counts["instructions"] and not counts["summaries"]:
+    is_empty = all(file.format == CONTENTS for file in files)
+    if is_empty and not counts["instructions"] and not counts["summaries"]:
         raise UsageError("there is nothing to export yet; `vau-data run` makes it")
     release = Release(
         name=options.name,
@@ -169,25 +176,13 @@ def _write_release(
         num_rejects=_rejects(index, failed),
         unsettled=dict(options.unsettled),
     )
+    card = dataset_card(release, counts, figures, card_facts(index, release))
+    old_dir_path = release_before(index.dataset, options)
+    release = write_papers(index.dataset, partial, release, figures, (card, old_dir_path))
     write_whole_file(partial / _RELEASE_FILE, release_bytes(release))
-    card = dataset_card(release, counts)
-    write_whole_file(partial / "README.md", card.encode())
     if recipe is not None:
-        recipe.finish(_recipe_head(release, card, options))
+        recipe.finish(recipe_head(release, card, options))
     return release, failed
-
-
-def _recipe_head(release: Release, card: str, options: ExportOptions) -> RecipeHead:
-    return RecipeHead(
-        recipe=1,
-        release=release,
-        card=card,
-        formats=options.formats,
-        compat=options.compat,
-        with_media=options.with_media,
-        with_times=options.with_times,
-        num_frames=options.num_frames,
-    )
 
 
 def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[VideoNode]:

@@ -44,6 +44,15 @@ def export(
             "`vau-data rebuild` makes the release where the footage is.",
         ),
     ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="NAME",
+            show_default=False,
+            help="The release that CHANGES.md compares with. Default: the one before it by name.",
+        ),
+    ] = None,
     frames: Annotated[
         int,
         typer.Option(
@@ -87,6 +96,7 @@ def export(
         with_times=times,
         with_recipe=recipe,
         num_frames=frames,
+        since=since,
         unsettled=unsettled_items(opened),
     )
     report = do_export(opened, options, workers=workers, ray=ray, is_quiet=quiet)

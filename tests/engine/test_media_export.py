@@ -72,7 +72,7 @@ def test_every_row_names_a_file_that_shows_its_segment_and_no_file_is_unnamed(
 
 def _videos(root: Path) -> Iterator[str]:
     for path in root.rglob("*"):
-        if path.is_file() and path.suffix not in (".jsonl", ".json", ".md"):
+        if path.is_file() and path.suffix not in (".jsonl", ".json", ".md", ".html"):
             yield str(path.relative_to(root))
 
 

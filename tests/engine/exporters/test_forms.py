@@ -195,10 +195,7 @@ def test_every_form_is_written_per_split_and_again_the_same(tmp_path: Path) -> N
         files = {path for path in written if path.startswith(f"{name}/")}
         assert any("train" in path for path in files), name
         assert any("test" in path for path in files), name
-    assert {file.path for file in first.release.files} == set(written) - {
-        "release.json",
-        "README.md",
-    }
+    assert {file.path for file in first.release.files} == set(written) - {"release.json"}
     assert tree(exported(dataset).dir_path) == written
 
 
