@@ -1,12 +1,17 @@
 """Rules for all tests: an unexpected ERROR log fails the test that caused it."""
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 
 from engine.executors.local import LocalExecutor
+
+# Tests run one process for each core: more threads in each would wait for one another. Read when
+# torch is first imported, in tests and in the programs that they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
