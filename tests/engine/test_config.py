@@ -66,6 +66,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.blind_share": (0.5, NOTHING),
     "annotate.seeded_share": (0.05, NOTHING),
     "annotate.guidelines": ("guidelines.toml", NOTHING),
+    "annotate.cache_gib": (1.0, NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
     "propose.min_score": (0.25, {"propose"}),

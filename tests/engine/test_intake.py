@@ -99,8 +99,8 @@ def test_problem_that_loses_nothing_is_no_reason(tmp_path: Path) -> None:
 def ucf_without_lists(dir_path: Path) -> Path:
     """One abnormal video, whose split nothing says, and a normal one that is named as a test."""
     (dir_path / "videos").mkdir()
-    for name in ("Abuse001_x264", "Normal_Videos_003_x264"):
-        constant_rate(dir_path / "videos" / f"{name}.mp4", num_frames=50)
+    for name, num_frames in (("Abuse001_x264", 50), ("Normal_Videos_003_x264", 60)):
+        constant_rate(dir_path / "videos" / f"{name}.mp4", num_frames=num_frames)
     home = dir_path / "ds"
     vau("init", home, "--videos", dir_path / "videos", "--source", "ucf-crime")
     return home
