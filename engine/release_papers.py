@@ -62,13 +62,12 @@ def card_facts(index: Index, release: Release) -> CardFacts:
     presets = {str(one.settings["model"]): one.license for one in load_presets().values()}
     models = {model for _, model, _, _ in stages}
     bound = error_bound(index.dataset)
-    videos = list(index.all(Video))
     return CardFacts(
         stages=stages,
-        sources=Counter(video.source for video in videos),
+        sources=Counter(video.source for video in index.all(Video)),
         licenses={model: presets[model] for model in models if model in presets},
         error_bound=None if bound is None else bound.sentence,
-        num_films_in_two_splits=films_in_two_splits(videos),
+        num_films_in_two_splits=films_in_two_splits(index.all(Video)),
     )
 
 

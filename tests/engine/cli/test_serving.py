@@ -1,9 +1,11 @@
 """`--gpus`: plans on paper, what is refused before any work, and servers that come and go."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -218,11 +220,16 @@ def test_doctor_counts_the_servers_that_the_gpus_hold(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    free_bytes = 2**40
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Mock(free=free_bytes))
     checks = {check["name"]: check for check in vau("doctor", "--json", cwd=done).json}
     assert checks["gpus"]["found"].startswith("GPU 0: 79.1 of 79.6 GiB free; GPU 1: ")
     assert checks["[caption] gpus"]["found"] == "`--gpus 2` gives 2 × TP 1"
     assert "needs 4 GPUs" in checks["[summarize] gpus"]["found"]
     assert "hf download llava-hf/" in checks["[caption] weights"]["mend"]
+    free_bytes = 2**33
+    checks = {check["name"]: check for check in vau("doctor", "--json", cwd=done).json}
+    assert "where 8.0 GiB are free; make room" in checks["[caption] weights"]["found"]
 
 
 def test_doctor_needs_no_vllm_for_the_baseline(
