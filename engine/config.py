@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from engine.errors import UsageError
-from engine.formats import Format
+from engine.formats import Family, Format
 from engine.serving.presets import ModelStage, presets_for
 
 
@@ -295,7 +295,8 @@ class AnnotateSection(_Section):
 class InstructSection(_Section):
     """From texts to questions and answers."""
 
-    families: tuple[Literal["hivau"], ...] = ("hivau",)
+    families: tuple[Family, ...] = Field(default=("hivau",), min_length=1)
+    """Which kinds a run keeps up to date and an export takes."""
 
 
 class ExportSection(_Section):

@@ -20,7 +20,7 @@ def test_run_does_all_stages_in_order_and_exports(finished: Path) -> None:
         "caption",
         "summarize events",
         "summarize videos",
-        "instruct",
+        "instruct hivau",
     ]
     assert result["export"]["release"]["num_videos"] == 3
     assert (finished / "releases" / "draft" / "README.md").is_file()
