@@ -344,7 +344,7 @@ def test_an_export_with_steps_left_to_do_says_so_on_the_card_and_on_standard_err
     assert said_in_json == unsettled
     card = (root / "README.md").read_text()
     limits = card.partition("## Known limits")[2]
-    assert "- 2 items of stage `instruct` were not settled when this was exported." in limits
+    assert "- 2 items of stage `instruct hivau` were not settled when this was exported." in limits
 
 
 def test_an_export_of_a_settled_dataset_says_nothing_about_work_left(
