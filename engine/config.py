@@ -303,6 +303,11 @@ class InstructSection(_Section):
 
     families: tuple[Family, ...] = Field(default=("hivau",), min_length=1)
     """Which kinds a run keeps up to date and an export takes."""
+    spans: Literal["events", "scores"] = "events"
+    """Where `vad-llama` has its times from: events, or, as in the paper, where the score of a
+    trained scorer is at least …"""
+    span_score: float = Field(default=0.5, ge=0, le=1)
+    """… this."""
 
 
 class ExportSection(_Section):

@@ -15,8 +15,10 @@ from engine.census import Census, load_ledger, take_census
 from engine.config import BASELINE, Config, FeaturesSection
 from engine.dataset import Dataset
 from engine.families.family import RuleFamily
+from engine.families.grounding import GROUNDING
 from engine.families.hivau import HIVAU
 from engine.families.vad_instruct import VAD_INSTRUCT
+from engine.families.vad_llama import VAD_LLAMA
 from engine.formats import Family
 from engine.identity import with_canaries
 from engine.index import Index
@@ -161,6 +163,8 @@ FLOW = (
 FAMILIES = (
     FLOW[-1],
     _family_step(VAD_INSTRUCT, families.to_vad_instruct),
+    _family_step(VAD_LLAMA, families.to_vad_llama),
+    _family_step(GROUNDING, families.to_grounding),
 )
 """All that `[instruct] families` can name."""
 

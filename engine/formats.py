@@ -17,5 +17,8 @@ Format = Literal[
     "webdataset",
 ]
 
-Family = Literal["hivau", "vad-instruct"]
+Family = Literal["hivau", "vad-instruct", "vad-llama", "grounding"]
 """What kinds of instructions there are; each is a step of the flow."""
+
+TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding"})
+"""Those whose answers are times: they need no caption and no summary."""

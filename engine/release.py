@@ -27,7 +27,7 @@ from engine.exporters.leakage import refuse_leaks
 from engine.exporters.recipe import RecipeWriter
 from engine.exporters.writers import Writer, open_writers
 from engine.figures import Figures
-from engine.formats import Family, Format
+from engine.formats import TIMES_FAMILIES, Family, Format
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
@@ -204,7 +204,7 @@ def _released(
             row
             for row in node.instructions
             if (families is None or row.family in families)
-            and row.segment_id in texts[row.granularity]
+            and (row.family in TIMES_FAMILIES or row.segment_id in texts[row.granularity])
         ]
         is_whole = len(rows) == len(node.instructions)
         yield node if is_whole else replace(node, instructions=tuple(rows))
@@ -256,9 +256,11 @@ def _released_ids(facts: Facts, record_type: type[Record]) -> Iterable[str]:
 
 def _released_instruction_ids(facts: Facts, families: Collection[str] | None) -> Iterator[str]:
     texts = {*_released_ids(facts, Caption), *_released_ids(facts, Summary)}
+    videos = facts.index.lines(Video)
     for id_ in facts.index.lines(Instruction):
         family, _, segment_id = id_.partition(":")
-        if segment_id in texts and (families is None or family in families):
+        rests_on = videos if family in TIMES_FAMILIES else texts
+        if segment_id in rests_on and (families is None or family in families):
             yield id_
 
 

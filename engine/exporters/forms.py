@@ -99,9 +99,9 @@ def _vad_instruct(
 
 
 def _vad_llama(
-    node: VideoNode, _kept: Sequence[Instruction], _footage: Footage, _: int
+    node: VideoNode, kept: Sequence[Instruction], _footage: Footage, _: int
 ) -> Iterable[Mapping[str, object]]:
-    row = vad_llama_row(node)
+    row = vad_llama_row(node, kept)
     return [] if row is None else [row]
 
 
