@@ -308,6 +308,8 @@ class InstructSection(_Section):
     trained scorer is at least …"""
     span_score: float = Field(default=0.5, ge=0, le=1)
     """… this."""
+    max_tokens: int = Field(default=1024, gt=0)
+    """Of a reply, for families that a model writes. In all else it is `[summarize]`'s model."""
 
 
 class ExportSection(_Section):

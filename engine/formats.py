@@ -17,8 +17,18 @@ Format = Literal[
     "webdataset",
 ]
 
-Family = Literal["hivau", "vad-instruct", "vad-llama", "grounding"]
+Family = Literal[
+    "hivau",
+    "vad-instruct",
+    "vad-llama",
+    "grounding",
+    "va-gpt",
+    "reasoning",
+    "question-types",
+]
 """What kinds of instructions there are; each is a step of the flow."""
 
+WRITTEN_FAMILIES: frozenset[Family] = frozenset({"va-gpt", "reasoning", "question-types"})
+"""Those that a model writes: the one of `[summarize]`."""
 TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding"})
 """Those whose answers are times: they need no caption and no summary."""

@@ -114,6 +114,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "instruct.families": (("hivau",), NOTHING),
     "instruct.spans": ("scores", NOTHING),  # these two reach items as their input
     "instruct.span_score": (0.9, NOTHING),
+    "instruct.max_tokens": (99, NOTHING),  # of families that a model writes; tested beside them
     "export.formats": (("llava",), NOTHING),
     "export.name": ("v1", NOTHING),
     "run.workers": (7, NOTHING),
