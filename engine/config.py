@@ -286,6 +286,8 @@ class AnnotateSection(_Section):
     """Of the videos: neither scores nor suggestions are shown."""
     seeded_share: float = Field(default=0.0, ge=0, le=0.05)
     """Of the suggestions: false on purpose, to see who looks; the page says so."""
+    shortest_event_seconds: float = Field(default=2.0, ge=1, le=600)
+    """Skimming plays 0.75 s or more of every event that is at least so long."""
     cache_gib: float = Field(default=20.0, gt=0)
     """Of proxies and thumbnails; beyond it, those that nobody opened for the longest time go."""
     guidelines: str | None = None
