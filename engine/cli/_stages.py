@@ -50,10 +50,10 @@ class StageFlags:
 
 def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> None:
     """Bring the named stages up to date, or only say what that would take."""
-    from engine.flow import STEPS
+    from engine.flow import named_steps
 
-    steps = [step for step in STEPS if step.name in names]
     refuse_tower_with_ray(dataset, names, ray=flags.ray)
+    steps = [step for step in named_steps(dataset.config) if step.name in names]
     serving = plan_serving(dataset, names, flags.gpus, is_dry_run=flags.is_dry_run)
     if flags.is_dry_run:
         show_plans(dataset, steps, flags, serving)
