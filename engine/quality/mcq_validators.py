@@ -9,11 +9,16 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.intervals import tiou
-from engine.quality.chances import binomial_tail, chi_squared_tail
+from engine.mcq import LETTERS
+from engine.quality.chances import (
+    binomial_tail,
+    chi_squared_even,
+    chi_squared_tail,
+    told_evenness,
+)
 from engine.quality.defects import Defect
 from engine.quality.published import FileReport
 
-LETTERS = ("A", "B", "C", "D")
 COLUMNS = ("Video Name", "Question", *(f"Option {number}" for number in range(1, 5)))
 ANSWER_COLUMN = re.compile(r"^Correct Option\b")
 MOST_BY_CHANCE = 0.001
@@ -153,12 +158,10 @@ def _skewed(letters: Counter[str], name: str) -> Iterator[Defect]:
     num = letters.total()
     if not num:
         return
-    chi_squared = sum((letters[letter] - num / 4) ** 2 / (num / 4) for letter in LETTERS)
-    chance = chi_squared_tail(chi_squared)
-    if chance < MOST_BY_CHANCE:
+    counts = [letters[letter] for letter in LETTERS]
+    if chi_squared_tail(chi_squared_even(counts)) < MOST_BY_CHANCE:
         shares = ", ".join(f"{letter} {letters[letter] / num:.0%}" for letter in LETTERS)
-        detail = f"{shares}; χ² {chi_squared:.1f} with 3 degrees of freedom, p = {chance:.1e}"
-        yield Defect("mcq-letters-skewed", name, detail)
+        yield Defect("mcq-letters-skewed", name, f"{shares}; {told_evenness(counts)}")
 
 
 def _betrayed(rows: Sequence[McqRow], name: str) -> Iterator[Defect]:
