@@ -22,7 +22,7 @@ from math import log2, prod
 from typing import Literal, NamedTuple
 
 from engine.intervals import tiou
-from engine.prompting import draw, fill
+from engine.prompting import fill
 
 TENTHS = 10
 """In a second."""
@@ -223,13 +223,13 @@ def kind_of(options: Iterable[Option]) -> Kind | None:
     return kinds.get(sizes) if len(set(listed)) == len(LETTERS) else None
 
 
-def asked(question: Question, *, key: str) -> str:
-    """What a model is asked: one of the pool's sentences, drawn by `key`, and the options."""
+def asked(question: Question, sentence: str) -> str:
+    """What a model is asked: one of the pool's sentences, and the options."""
     letters = {
         letter.casefold(): option.text
         for letter, option in zip(LETTERS, question.options, strict=True)
     }
-    return fill("mcq", {"question": draw(POOL, key)} | letters)
+    return fill("mcq", {"question": sentence} | letters)
 
 
 class Printed(NamedTuple):
