@@ -34,8 +34,8 @@ def run_all(dataset: "Dataset", flags: RunFlags) -> None:
         show_plans(dataset, steps, flags.stages, serving)
         return
     with reporting(dataset, flags.stages) as reports:
-        for label, report in do_steps(dataset, steps, flags.stages, serving):
-            reports.add(label, report)
+        for label, report, changes in do_steps(dataset, steps, flags.stages, serving):
+            reports.add(label, report, changes)
             if label == "ingest" and (report.num_done or report.num_rejected or report.num_retired):
                 reports.add_intake(dataset)
         if not flags.is_exporting:
