@@ -67,6 +67,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.blind_share": (0.5, NOTHING),
     "annotate.seeded_share": (0.05, NOTHING),
     "annotate.cache_gib": (1.0, NOTHING),
+    "annotate.shortest_event_seconds": (1.0, NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
     "propose.min_score": (0.25, {"propose"}),
