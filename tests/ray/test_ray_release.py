@@ -114,7 +114,8 @@ def test_a_cluster_makes_the_features_that_this_machine_makes(
     here = copy_of(done_here, tmp_path / "here")
     with on(cluster, shared_paths=(there.dir_path,)) as executor:
         (report,) = run_named(there, "features", executor=executor)
-    run_named(here, "features")
+    with LocalExecutor(workers=2) as local:
+        run_named(here, "features", executor=local)
     assert report.num_done == 2 * len(VIDEOS)
     found = {path.name: path.read_bytes() for path in there.dir_path.glob("features/*/*.npy")}
     assert len(found) == report.num_done
