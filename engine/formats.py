@@ -1,4 +1,4 @@
-"""The names of all export formats, for the command line and `dataset.toml` alike."""
+"""The names of formats and families, for the command line and `dataset.toml` alike."""
 
 from typing import Literal
 
@@ -16,3 +16,9 @@ Format = Literal[
     "parquet",
     "webdataset",
 ]
+
+Family = Literal["hivau", "vad-instruct", "vad-llama", "grounding"]
+"""What kinds of instructions there are; each is a step of the flow."""
+
+TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding"})
+"""Those whose answers are times: they need no caption and no summary."""

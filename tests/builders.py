@@ -378,8 +378,8 @@ def step_named(label: str) -> Step:
 
 
 def label_of(step: Step) -> str:
-    """Name and scope of a step."""
-    return f"{step.name} {step.scope}".strip()
+    """Name and scope of a step; the family that there always is goes without."""
+    return f"{step.name} {step.scope}".strip().removesuffix(" hivau:")
 
 
 def run_named(dataset: Dataset, *labels: str, executor: Executor = HERE) -> list[StageReport]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.cli._cluster import refuse_tower_with_ray
 from engine.cli._exports import do_export, export_lines, export_row
 from engine.cli._serving import plan_serving
 from engine.cli._stages import StageFlags, do_steps, reporting, show_plans
@@ -27,6 +28,7 @@ def run_all(dataset: "Dataset", flags: RunFlags) -> None:
 
     steps = wanted_steps(dataset.config)
     names = [step.name for step in steps]
+    refuse_tower_with_ray(dataset, names, ray=flags.stages.ray)
     serving = plan_serving(dataset, names, flags.stages.gpus, is_dry_run=flags.stages.is_dry_run)
     if flags.stages.is_dry_run:
         show_plans(dataset, steps, flags.stages, serving)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from engine.cli._cluster import executor_for, refuse_gpus_with_ray
+from engine.cli._cluster import executor_for, refuse_gpus_with_ray, refuse_tower_with_ray
 from engine.cli._output import counted, print_json
 from engine.cli._scorers import with_scorer_loader
 from engine.cli._serving import (
@@ -51,9 +51,10 @@ class StageFlags:
 
 def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> None:
     """Bring the named stages up to date, or only say what that would take."""
-    from engine.flow import STEPS
+    from engine.flow import named_steps
 
-    steps = [step for step in STEPS if step.name in names]
+    refuse_tower_with_ray(dataset, names, ray=flags.ray)
+    steps = [step for step in named_steps(dataset.config) if step.name in names]
     serving = plan_serving(dataset, names, flags.gpus, is_dry_run=flags.is_dry_run)
     if flags.is_dry_run:
         show_plans(dataset, steps, flags, serving)
@@ -145,7 +146,10 @@ def do_steps(
     options = RunOptions(
         limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )
-    with executor_for(dataset, workers=flags.workers, ray=flags.ray) as executor:
+    writes_files = any(step.name == "features" for step in steps)
+    with executor_for(
+        dataset, workers=flags.workers, ray=flags.ray, writes_files=writes_files
+    ) as executor:
         for name, group in groupby(steps, key=lambda step: step.name):
             same_stage = list(group)
             with at_servers(dataset, same_stage, serving.get(name), options) as served:

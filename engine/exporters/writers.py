@@ -12,7 +12,7 @@ import orjson
 
 from engine.exporters.footage import Footage
 from engine.exporters.forms import ROW_FORMS, Companions, RowForm
-from engine.exporters.hivau import in_release_order, multi_row, raw_entry, single_rows
+from engine.exporters.hivau import in_release_order, multi_row, of_family, raw_entry, single_rows
 from engine.exporters.llava import llava_row
 from engine.exporters.parquet import ParquetWriter
 from engine.exporters.webdataset import WebDatasetWriter
@@ -198,7 +198,7 @@ def _single_writer(*, compat: bool) -> WriteVideo:
         name = f"hivau-single/merge_instruction_{split_of(node.video)}.jsonl"
         form: Literal["train", "test"] = "test" if node.video.split == "test" else "train"
         first_id, rows = files.num_rows(name), list[bytes]()
-        for instruction in in_release_order(kept):
+        for instruction in in_release_order(of_family("hivau", kept)):
             start_id = first_id + len(rows)
             made = single_rows(node.video, instruction, start_id=start_id, form=form, compat=compat)
             rows.extend([_line(row) for row in made])
@@ -209,7 +209,8 @@ def _single_writer(*, compat: bool) -> WriteVideo:
 
 def _write_multi(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
     name = f"hivau-multi/instruction_{split_of(node.video)}.jsonl"
-    rows = (multi_row(node.video, instruction) for instruction in in_release_order(kept))
+    own = in_release_order(of_family("hivau", kept))
+    rows = (multi_row(node.video, instruction) for instruction in own)
     files.add(name, [_line(row) for row in rows])
 
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
 
+from engine.categories import Domain, load_domain
 from engine.ids import event_id_of, parent_id
 from engine.index import Index, import_scope, natural_order
 from engine.ledger import ANNOTATE_LEDGER, IMPORT_LEDGER, highest_numbers
@@ -43,6 +45,14 @@ class Facts:
         """Live videos in natural order of their ids."""
         ids = sorted(self.index.lines(Video), key=natural_order)
         return {video_id: self.index.get(Video, video_id) for video_id in ids}
+
+    @cached_property
+    def domain(self) -> Domain:
+        """What the category file says."""
+        path = self.index.dataset.config.categories.file
+        if path is not None:
+            self.index.note(Path(path))
+        return load_domain(path)
 
     def media_digest(self, video_id: str) -> bytes:
         """What a video's pictures depend on: its file's bytes. Empty for annotation-only videos."""

@@ -25,7 +25,7 @@ def test_run_does_all_stages_in_order_and_exports(finished: Path) -> None:
         "caption",
         "summarize events",
         "summarize videos",
-        "instruct",
+        "instruct hivau",
     ]
     assert result["export"]["release"]["num_videos"] == 3
     assert (finished / "releases" / "draft" / "README.md").is_file()
@@ -131,3 +131,21 @@ def test_demo_that_was_cut_off_goes_on_to_its_contact_sheets(tmp_path: Path) -> 
     assert sorted(path.name for path in (home / "sheets").iterdir()) == ["a.png", "b.png", "c.png"]
     assert "3 contact sheets" in outcome.out
     assert "no substitute for a real model's" in outcome.out
+
+
+def test_a_family_that_is_asked_for_once_is_made_and_said_not_to_be_kept_up(done: Path) -> None:
+    outcome = vau("build-instructions", "--family", "vad-instruct", "--json", cwd=done)
+    assert [row["stage"] for row in outcome.json["stages"]] == ["instruct vad-instruct"]
+    assert outcome.json["stages"][0]["num_records"] > 0
+    assert "does not name vad-instruct" in outcome.err
+    said = vau(
+        "export", "--format", "vad-instruct", "--family", "vad-instruct", "--name", "v", cwd=done
+    )
+    assert said.code == 0, said.err
+
+
+def test_a_family_that_there_is_not_is_answered_with_those_that_are(done: Path) -> None:
+    for command in ("build-instructions", "export"):
+        outcome = vau(command, "--family", "hivvau", cwd=done)
+        assert outcome.code == 2
+        assert "'hivvau' is none of hivau, vad-instruct" in outcome.err
