@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 
 from engine.intervals import tiou
 from engine.prompting import fill
+from engine.quality.chances import told_evenness
 from schemas import Event, Video
 
 TENTHS = 10
@@ -279,6 +280,13 @@ def read_option(text: str) -> Option | None:
     return Option(
         match["category"], tenths_in(float(match["start"])), tenths_in(float(match["end"]))
     )
+
+
+def told_letters(counts: Mapping[str, int]) -> str:
+    """How evenly right letters are spread, in a sentence for cards and reports."""
+    listed = [counts.get(letter, 0) for letter in LETTERS]
+    told = ", ".join(f"{letter} {n:,}" for letter, n in zip(LETTERS, listed, strict=True))
+    return f"Right letters of multiple choice: {told}; {told_evenness(listed)}."
 
 
 def _seconds(tenths: int) -> str:
