@@ -310,6 +310,8 @@ class InstructSection(_Section):
     trained scorer is at least …"""
     span_score: float = Field(default=0.5, ge=0, le=1)
     """… this."""
+    mcq_tiou: float = Field(default=0.3, gt=0, le=1)
+    """A wrong interval of `mcq` overlaps what is right by less."""
 
 
 class ExportSection(_Section):

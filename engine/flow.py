@@ -17,6 +17,7 @@ from engine.dataset import Dataset
 from engine.families.family import RuleFamily
 from engine.families.grounding import GROUNDING
 from engine.families.hivau import HIVAU
+from engine.families.mcq import MCQ
 from engine.families.vad_instruct import VAD_INSTRUCT
 from engine.families.vad_llama import VAD_LLAMA
 from engine.formats import Family
@@ -24,6 +25,7 @@ from engine.identity import with_canaries
 from engine.index import Index
 from engine.joins import families, files, footage, texts
 from engine.joins.facts import Facts
+from engine.joins.mcq import to_mcq
 from engine.models.baseline_features import BaselineFeatures
 from engine.models.build import build_captioner, build_summarizer
 from engine.models.features import FeatureExtractor
@@ -165,6 +167,7 @@ FAMILIES = (
     _family_step(VAD_INSTRUCT, families.to_vad_instruct),
     _family_step(VAD_LLAMA, families.to_vad_llama),
     _family_step(GROUNDING, families.to_grounding),
+    _family_step(MCQ, to_mcq),
 )
 """All that `[instruct] families` can name."""
 

@@ -15,10 +15,11 @@ Format = Literal[
     "trl",
     "parquet",
     "webdataset",
+    "csv",
 ]
 
-Family = Literal["hivau", "vad-instruct", "vad-llama", "grounding"]
+Family = Literal["hivau", "vad-instruct", "vad-llama", "grounding", "mcq"]
 """What kinds of instructions there are; each is a step of the flow."""
 
-TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding"})
+TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding", "mcq"})
 """Those whose answers are times: they need no caption and no summary."""

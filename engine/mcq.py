@@ -23,6 +23,8 @@ from typing import Literal, NamedTuple
 
 from engine.intervals import tiou
 from engine.prompting import fill
+from engine.quality.chances import told_evenness
+from schemas import Event, Video
 
 TENTHS = 10
 """In a second."""
@@ -59,8 +61,13 @@ class Option(NamedTuple):
     @property
     def text(self) -> str:
         """As it is printed."""
-        times = {"start": _seconds(self.start_tenths), "end": _seconds(self.end_tenths)}
-        return fill("mcq.option", {"category": self.category} | times)
+        start, end = self.times
+        return fill("mcq.option", {"category": self.category, "start": start, "end": end})
+
+    @property
+    def times(self) -> tuple[str, str]:
+        """Start and end in seconds, one decimal each."""
+        return _seconds(self.start_tenths), _seconds(self.end_tenths)
 
 
 class Category(NamedTuple):
@@ -116,6 +123,16 @@ def rounded_shares(counts: Mapping[str, int]) -> dict[str, float]:
 def tenths_in(seconds: float) -> int:
     """The nearest whole tenth."""
     return round(seconds * TENTHS)
+
+
+def span_in(video: Video, event: Event) -> Span:
+    """An event's interval from the video's first frame, cut to the video."""
+    last = tenths_in(video.duration_seconds)
+    start, end = (
+        min(max(tenths_in(seconds - video.start_seconds), 0), last)
+        for seconds in (event.start_seconds, event.end_seconds)
+    )
+    return start, end
 
 
 def make_question(scene: Scene, *, max_tiou: float, seed: str) -> Question | None:
@@ -263,6 +280,13 @@ def read_option(text: str) -> Option | None:
     return Option(
         match["category"], tenths_in(float(match["start"])), tenths_in(float(match["end"]))
     )
+
+
+def told_letters(counts: Mapping[str, int]) -> str:
+    """How evenly right letters are spread, in a sentence for cards and reports."""
+    listed = [counts.get(letter, 0) for letter in LETTERS]
+    told = ", ".join(f"{letter} {n:,}" for letter, n in zip(LETTERS, listed, strict=True))
+    return f"Right letters of multiple choice: {told}; {told_evenness(listed)}."
 
 
 def _seconds(tenths: int) -> str:

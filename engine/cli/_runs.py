@@ -38,6 +38,8 @@ def run_all(dataset: "Dataset", flags: RunFlags) -> None:
             reports.add(label, report, changes)
             if label == "ingest" and (report.num_done or report.num_rejected or report.num_retired):
                 reports.add_intake(dataset)
+            if label == "instruct mcq" and report.num_done:
+                reports.add_letters(dataset)
         if not flags.is_exporting:
             return
         section = dataset.config.export

@@ -64,6 +64,8 @@ def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> N
             reports.add(label, report, changes)
             if label == "ingest":
                 reports.add_intake(dataset)
+            if label == "instruct mcq" and report.num_done:
+                reports.add_letters(dataset)
 
 
 @dataclass
@@ -104,6 +106,17 @@ class Reports:
         if not self.is_json:
             print("\n".join(intake_lines(intake)), flush=True)
         warn(intake.warnings)
+
+    def add_letters(self, dataset: "Dataset") -> None:
+        """Say how evenly the right letters of multiple choice are spread."""
+        from engine.families.mcq import right_letters
+        from engine.index import Index
+        from engine.mcq import told_letters
+
+        found = right_letters(Index(dataset))
+        self.rows["right_letters"] = found
+        if not self.is_json:
+            print(f"  {told_letters(found)}", flush=True)
 
     def raise_errors(self) -> None:
         """Raises the first `TooManyRejectsError` that did not stop the run."""

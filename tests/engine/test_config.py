@@ -113,7 +113,8 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "vllm.price_per_gpu_hour": (2.5, NOTHING),
     "categories.file": (str(FACTORY), {"audit texts"}),
     "instruct.families": (("hivau",), NOTHING),
-    "instruct.spans": ("scores", NOTHING),  # these two reach items as their input
+    "instruct.mcq_tiou": (0.5, NOTHING),  # these three reach items as their input
+    "instruct.spans": ("scores", NOTHING),
     "instruct.span_score": (0.9, NOTHING),
     "export.formats": (("llava",), NOTHING),
     "export.name": ("v1", NOTHING),

@@ -101,7 +101,7 @@ def test_release_of_the_same_name_is_replaced_only_when_asked(done: Path) -> Non
 
 
 def test_unknown_format_exits_2_and_names_the_known_ones(done: Path) -> None:
-    outcome = vau("export", "--format", "csv", cwd=done)
+    outcome = vau("export", "--format", "xml", cwd=done)
     assert outcome.code == 2
     assert FORMATS in outcome.err
 
