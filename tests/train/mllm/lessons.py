@@ -9,8 +9,8 @@ from engine.dataset import Dataset
 from engine.features import sha256_of
 from engine.release import release_bytes
 from engine.release_changes import CONTENTS_FILE
-from schemas import Release, ReleaseFile
-from tests.builders import a_dataset, a_media, a_score_track, a_video, bring_in
+from schemas import Release, ReleaseFile, ScoreTrack
+from tests.builders import HUMAN, a_dataset, a_media, a_video, bring_in
 from tests.videos import constant_rate
 from train.mllm.plan import MllmOptions, MllmPlan, lessons_of, plan_tuning
 from train.mllm.recipe import MllmRecipe
@@ -94,7 +94,14 @@ def a_scored_dataset(dir_path: Path) -> Dataset:
     constant_rate(footage / "v.mp4", num_frames=100)
     media = a_media(path="v.mp4", size_bytes=(footage / "v.mp4").stat().st_size)
     video = a_video("v", source="folder", end_seconds=4.0, num_frames=100, media=media)
-    track = a_score_track("v", (0.0, 0.0, 0.0, 1.0))
+    track = ScoreTrack(
+        id="v",
+        video_id="v",
+        snippet_starts_seconds=tuple(0.25 * number for number in range(16)),
+        end_seconds=4.0,
+        scores=(0.0,) * 12 + (1.0,) * 4,
+        provenance=HUMAN,
+    )
     assert bring_in(dataset, video, track).unfit == []
     return dataset
 
