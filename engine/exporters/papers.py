@@ -94,12 +94,24 @@ def vad_llama_row(node: VideoNode) -> VadLlamaRow | None:
     is_anomalous = _label(node)
     if is_anomalous is None or bool(spans) != is_anomalous:
         return None
-    answer = _told(spans, node.video.start_seconds) if spans else fill("vad_llama.normal", {})
+    answer = spans_told(spans, node.video.start_seconds) if spans else fill("vad_llama.normal", {})
     return {
         "video": source_path(node.video),
         "length": node.video.num_frames,
         "QA": [{"q": prompt_body("vad_llama.question"), "a": answer}],
     }
+
+
+def spans_told(spans: Sequence[Interval], start_seconds: float) -> str:
+    """VAD-LLaMA's answer about an abnormal video: its spans, counted from the first frame."""
+    told = [
+        fill(
+            "vad_llama.span",
+            {"start": _seconds(a - start_seconds), "end": _seconds(b - start_seconds)},
+        )
+        for a, b in spans
+    ]
+    return fill("vad_llama.abnormal", {"spans": " and ".join(told)})
 
 
 def _label(node: VideoNode) -> bool | None:
@@ -112,17 +124,6 @@ def _is_anomalous(node: EventNode) -> bool | None:
     if node.event.is_anomalous is None and node.summary is not None:
         return node.summary.is_anomalous
     return node.event.is_anomalous
-
-
-def _told(spans: list[Interval], start_seconds: float) -> str:
-    told = [
-        fill(
-            "vad_llama.span",
-            {"start": _seconds(a - start_seconds), "end": _seconds(b - start_seconds)},
-        )
-        for a, b in spans
-    ]
-    return fill("vad_llama.abnormal", {"spans": " and ".join(told)})
 
 
 def _seconds(value: float) -> str:

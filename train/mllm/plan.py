@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Lessons:
     release: ReadRelease
     shots: tuple[Shot, ...]
     scores_sha256: str | None
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Video -> why nothing is asked about it."""
 
 
 @dataclass(frozen=True)

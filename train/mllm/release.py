@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import UsageError
 from engine.features import sha256_of
-from engine.release_changes import CONTENTS_FILE
+from engine.release_changes import CONTENTS, CONTENTS_FILE
 from schemas import Release, ReleaseFile
 from schemas.base import Granularity
 from train.mllm.prompt import Exchange
@@ -88,17 +88,34 @@ def read_release(dir_path: Path) -> ReadRelease:
     Raises `UsageError` for a folder that is no release, an export of forms that are not read here,
     a file that was changed since, and a row that is not as its form says, by file and line.
     """
+    release = _described(dir_path)
+    file = _train_file(release, dir_path)
+    _refuse_changed(dir_path / file.path, file)
+    samples = tuple(_samples(dir_path / file.path, file))
+    return ReadRelease(release.name, dir_path, sha256_of(dir_path / RELEASE_FILE), file, samples)
+
+
+def read_contents(dir_path: Path) -> ReadRelease:
+    """A release without samples, for which its list of segments is all that is needed.
+
+    Raises `UsageError` for a folder that is no release.
+    """
+    release = _described(dir_path)
+    file = next((file for file in release.files if file.format == CONTENTS), None)
+    if file is None:
+        raise UsageError(f"{dir_path} has no {CONTENTS_FILE}; export it with this vau-data again")
+    _refuse_changed(dir_path / file.path, file)
+    return ReadRelease(release.name, dir_path, sha256_of(dir_path / RELEASE_FILE), file, ())
+
+
+def _described(dir_path: Path) -> Release:
     path = dir_path / RELEASE_FILE
     if not path.is_file():
         raise UsageError(f"{dir_path} is no release (it has no {RELEASE_FILE}); {_HOW}")
     try:
-        release = Release.model_validate_json(path.read_bytes())
+        return Release.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise UsageError(f"{path} is no description of a release: {_first(error)}") from error
-    file = _train_file(release, dir_path)
-    _refuse_changed(dir_path / file.path, file)
-    samples = tuple(_samples(dir_path / file.path, file))
-    return ReadRelease(release.name, dir_path, sha256_of(path), file, samples)
 
 
 def read_places(dir_path: Path) -> dict[str, Place]:
