@@ -46,6 +46,7 @@ from engine.cli import (
     status,
     summarize,
     train,
+    train_mllm,
     validate,
 )
 
@@ -73,6 +74,8 @@ COMMANDS = (
     Command("features", features.features, features.EXAMPLE),
     Command("score", score.score, score.EXAMPLE),
     Command("train scorer", train.scorer, train.SCORER_EXAMPLE),
+    Command("train mllm", train_mllm.mllm, train_mllm.MLLM_EXAMPLE),
+    Command("train merge", train_mllm.merge, train_mllm.MERGE_EXAMPLE),
     Command("evaluate detection", evaluate.detection, evaluate.DETECTION_EXAMPLE),
     Command("evaluate mcq", evaluate.mcq, evaluate.MCQ_EXAMPLE),
     Command("loop", loop.loop, loop.EXAMPLE),
