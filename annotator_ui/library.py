@@ -18,10 +18,11 @@ from engine.index import Index, import_scope
 from engine.joins.facts import Facts
 from engine.ledger import ANNOTATE_LEDGER
 from engine.lines import newest_lines
+from engine.quality.audit import findings_by_segment
 from engine.reviews import lay_over
 from engine.stamps import state_of
 from engine.store import parse_record
-from schemas import Click, Event, Record, ScoreTrack, Video
+from schemas import Click, Event, Finding, Record, ScoreTrack, Video
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -81,6 +82,7 @@ class Library:
     _curves: dict[tuple[str, float], tuple[bytes, Curve]] = field(default_factory=dict)
     _counts: tuple[Facts, Mapping[str, int]] | None = None
     _imported: tuple[Facts, Mapping[str, bytes]] | None = None
+    _findings: tuple[Facts, Mapping[str, tuple[Finding, ...]]] | None = None
     _domain: Domain = field(init=False)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
@@ -189,6 +191,14 @@ class Library:
             found = [line for line in self._imported[1].values() if mark in line]
         clicks = [parse_record(Click, line, path=path) for line in found]
         return sorted(clicks, key=lambda click: click.time_seconds)
+
+    def findings(self) -> Mapping[str, tuple[Finding, ...]]:
+        """Segment id -> what its texts are suspected of since the last audit."""
+        with self._mutex:
+            facts = self._records.facts()
+            if self._findings is None or self._findings[0] is not facts:
+                self._findings = (facts, findings_by_segment(facts.index))
+            return self._findings[1]
 
     def events(self, video_id: str) -> list[Event]:
         """A video's live events without what our pages said of them, in order of time.

@@ -294,6 +294,8 @@ class AnnotateSection(_Section):
     """Of the videos: neither scores nor suggestions are shown."""
     seeded_share: float = Field(default=0.0, ge=0, le=0.05)
     """Of the suggestions: false on purpose, to see who looks; the page says so."""
+    shortest_event_seconds: float = Field(default=2.0, ge=1, le=600)
+    """Skimming plays 0.75 s or more of every event that is at least so long."""
     cache_gib: float = Field(default=20.0, gt=0)
     """Of proxies and thumbnails; beyond it, those that nobody opened for the longest time go."""
 
@@ -310,6 +312,8 @@ class InstructSection(_Section):
     """… this."""
     max_tokens: int = Field(default=1024, gt=0)
     """Of a reply, for families that a model writes. In all else it is `[summarize]`'s model."""
+    mcq_tiou: float = Field(default=0.3, gt=0, le=1)
+    """A wrong interval of `mcq` overlaps what is right by less."""
 
 
 class ExportSection(_Section):

@@ -18,6 +18,7 @@ from engine.errors import UsageError
 from engine.families.family import RuleFamily
 from engine.families.grounding import GROUNDING
 from engine.families.hivau import HIVAU
+from engine.families.mcq import MCQ
 from engine.families.question_types import QUESTION_TYPES
 from engine.families.reasoning import REASONING
 from engine.families.va_gpt import VA_GPT
@@ -29,6 +30,7 @@ from engine.identity import with_canaries
 from engine.index import Index
 from engine.joins import families, files, footage, texts
 from engine.joins.facts import Facts
+from engine.joins.mcq import to_mcq
 from engine.models.baseline_features import BaselineFeatures
 from engine.models.build import build_captioner, build_summarizer, build_writer
 from engine.models.features import FeatureExtractor
@@ -191,6 +193,7 @@ FAMILIES = (
     _family_step(VA_GPT, families.to_va_gpt),
     _family_step(REASONING, families.to_reasoning),
     _family_step(QUESTION_TYPES, families.to_question_types),
+    _family_step(MCQ, to_mcq),
 )
 """All that `[instruct] families` can name."""
 

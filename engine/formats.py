@@ -15,6 +15,7 @@ Format = Literal[
     "trl",
     "parquet",
     "webdataset",
+    "csv",
 ]
 
 Family = Literal[
@@ -25,10 +26,11 @@ Family = Literal[
     "va-gpt",
     "reasoning",
     "question-types",
+    "mcq",
 ]
 """What kinds of instructions there are; each is a step of the flow."""
 
 WRITTEN_FAMILIES: frozenset[Family] = frozenset({"va-gpt", "reasoning", "question-types"})
 """Those that a model writes: the one of `[summarize]`."""
-TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding"})
+TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding", "mcq"})
 """Those whose answers are times: they need no caption and no summary."""

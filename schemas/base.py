@@ -36,6 +36,7 @@ Task = Literal[
     "question",
     "spatial",
     "reasoning",
+    "mcq",
     QuestionKind,
 ]
 """Flat to `get_args`, which readers of published files list."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.dataset import CONFIG_NAME, Dataset
-from engine.flow import FLOW, Step, look_at, run_step
+from engine.flow import FLOW, STEPS, Step, look_at, run_step
 from engine.imports import ImportReport, write_imported
 from engine.index import LEDGERS, Index
 from engine.runner import Executor, Outcome, RunOptions, StageReport, attempt
@@ -374,7 +374,7 @@ HERE: Any = HereExecutor()
 
 def step_named(label: str) -> Step:
     """`caption`, `summarize event:` …"""
-    return next(step for step in FLOW if label_of(step) == label)
+    return next(step for step in STEPS if label_of(step) == label)
 
 
 def label_of(step: Step) -> str:

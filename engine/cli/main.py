@@ -46,6 +46,7 @@ from engine.cli import (
     status,
     summarize,
     train,
+    train_mllm,
     validate,
 )
 
@@ -73,7 +74,10 @@ COMMANDS = (
     Command("features", features.features, features.EXAMPLE),
     Command("score", score.score, score.EXAMPLE),
     Command("train scorer", train.scorer, train.SCORER_EXAMPLE),
+    Command("train mllm", train_mllm.mllm, train_mllm.MLLM_EXAMPLE),
+    Command("train merge", train_mllm.merge, train_mllm.MERGE_EXAMPLE),
     Command("evaluate detection", evaluate.detection, evaluate.DETECTION_EXAMPLE),
+    Command("evaluate mcq", evaluate.mcq, evaluate.MCQ_EXAMPLE),
     Command("loop", loop.loop, loop.EXAMPLE),
     Command("annotate", annotate.annotate, annotate.EXAMPLE),
     Command("annotators add", annotators.add, annotators.ADD_EXAMPLE),
@@ -112,7 +116,7 @@ _GROUPS = {
     "annotators": "Who may sign in to the pages.",
     "bench": "Measure how fast things are.",
     "blind": "Have people compare models' answers.",
-    "evaluate": "Measure how good scores are.",
+    "evaluate": "Measure how good scores and answers are.",
     "import": "Bring in other people's annotations.",
     "prompts": "See what is said to models.",
     "train": "Learn from the dataset.",

@@ -32,7 +32,7 @@ class RowForm:
 
 TELL_TIMES = ("swift", "internvl", "parquet", "webdataset")
 """Formats whose readers take a stretch of a source video in place of a cut file."""
-WITHOUT_MEDIA = ("hivau-raw", "vad-llama")
+WITHOUT_MEDIA = ("hivau-raw", "vad-llama", "csv")
 """Formats that name no segment's file; times change nothing in them."""
 
 
@@ -40,6 +40,7 @@ FAMILIES_OF: Mapping[str, tuple[Family, ...]] = {
     "hivau-single": ("hivau",),
     "hivau-multi": ("hivau",),
     "vad-instruct": ("vad-instruct", "hivau"),
+    "csv": ("mcq",),
 }
 """Formats of one paper's set -> what they carry; the others of instructions carry all."""
 

@@ -14,6 +14,7 @@ from engine.exporters.footage import Footage
 from engine.exporters.forms import ROW_FORMS, Companions, RowForm
 from engine.exporters.hivau import in_release_order, multi_row, of_family, raw_entry, single_rows
 from engine.exporters.llava import llava_row
+from engine.exporters.mcq import csv_head, csv_rows
 from engine.exporters.parquet import ParquetWriter
 from engine.exporters.webdataset import WebDatasetWriter
 from engine.tree import VideoNode
@@ -177,6 +178,8 @@ def _writer(name: str, dir_path: Path, *, compat: bool, footage: Footage) -> Wri
     if name == "hivau-raw":
         files = _FileSet(dir_path, head=b"{\n", separator=b",\n", tail=b"\n}\n")
         return RowWriter(name, files, _write_raw, needs_all=True)
+    if name == "csv":
+        return RowWriter(name, _FileSet(dir_path, head=csv_head()), _write_csv, needs_all=True)
     files = _FileSet(dir_path)
     if name == "hivau-single":
         return RowWriter(name, files, _single_writer(compat=compat))
@@ -218,6 +221,10 @@ def _write_llava(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) 
     name = f"llava/llava_{split_of(node.video)}.jsonl"
     rows = (llava_row(node.video, instruction) for instruction in in_release_order(kept))
     files.add(name, [_line(row) for row in rows])
+
+
+def _write_csv(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
+    files.add(f"csv/{split_of(node.video)}.csv", list(csv_rows(node, kept)))
 
 
 def _form_writer(form: RowForm, footage: Footage) -> WriteVideo:

@@ -1,5 +1,7 @@
 """VAD-LLaMA's scheme: is there any anomaly in the whole video, and from when to when."""
 
+from collections.abc import Iterable
+
 from engine.families.family import Draw, RuleFamily
 from engine.families.times import TimesSubject, shown
 from engine.intervals import Interval
@@ -22,13 +24,14 @@ def turns(subject: TimesSubject, draw: Draw) -> tuple[Turn, ...]:  # noqa: ARG00
     spans = subject.spans
     if subject.is_anomalous is None or bool(spans) != subject.is_anomalous:
         return ()
-    answer = _told(spans) if spans else fill(NORMAL, {})
+    answer = told(spans) if spans else fill(NORMAL, {})
     return (Turn(task="grounding", question=prompt_body(QUESTION), answer=answer),)
 
 
-def _told(spans: list[Interval]) -> str:
-    told = [fill(SPAN, {"start": shown(start), "end": shown(end)}) for start, end in spans]
-    return fill(ABNORMAL, {"spans": " and ".join(told)})
+def told(spans: Iterable[Interval]) -> str:
+    """The paper's answer about an abnormal video; spans in seconds from its first frame."""
+    parts = [fill(SPAN, {"start": shown(start), "end": shown(end)}) for start, end in spans]
+    return fill(ABNORMAL, {"spans": " and ".join(parts)})
 
 
 VAD_LLAMA = RuleFamily("vad-llama", turns, prompts=(QUESTION, NORMAL, ABNORMAL, SPAN))

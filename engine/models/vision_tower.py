@@ -53,7 +53,7 @@ class VisionTower:
     def name(self) -> str:
         """Folder, frames per snippet and a hash that follows the weights."""
         folder = self.settings.dir_path.resolve().name
-        return f"{folder}-f{self.settings.num_frames}-{_weights_hash(self.settings.dir_path)[:8]}"
+        return f"{folder}-f{self.settings.num_frames}-{weights_hash(self.settings.dir_path)[:8]}"
 
     @property
     def width(self) -> int:
@@ -71,7 +71,7 @@ class VisionTower:
         return {
             "name": self.name,
             "version": 1,
-            "weights": _weights_hash(self.settings.dir_path),
+            "weights": weights_hash(self.settings.dir_path),
             "precision": self.settings.precision,
             "pictures": [pictures.side_px, pictures.is_cropped, *pictures.mean, *pictures.std],
         }
@@ -251,8 +251,11 @@ def _config_of(dir_path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _weights_hash(dir_path: Path) -> str:
-    """Of names, sizes, heads, middles and tails of the weight files: whole ones take minutes."""
+def weights_hash(dir_path: Path) -> str:
+    """Of names, sizes, heads, middles and tails of the weight files: whole ones take minutes.
+
+    Raises `UsageError` for a folder without weights.
+    """
     files = sorted([*dir_path.glob("*.safetensors"), *dir_path.glob("*.bin")])
     if not files:
         raise UsageError(f"{dir_path} holds no weights; {_HOW}")

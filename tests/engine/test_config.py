@@ -67,6 +67,7 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.blind_share": (0.5, NOTHING),
     "annotate.seeded_share": (0.05, NOTHING),
     "annotate.cache_gib": (1.0, NOTHING),
+    "annotate.shortest_event_seconds": (1.0, NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
     "propose.min_score": (0.25, {"propose"}),
@@ -112,7 +113,8 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "vllm.price_per_gpu_hour": (2.5, NOTHING),
     "categories.file": (str(FACTORY), {"audit texts"}),
     "instruct.families": (("hivau",), NOTHING),
-    "instruct.spans": ("scores", NOTHING),  # these two reach items as their input
+    "instruct.mcq_tiou": (0.5, NOTHING),  # these three reach items as their input
+    "instruct.spans": ("scores", NOTHING),
     "instruct.span_score": (0.9, NOTHING),
     "instruct.max_tokens": (99, NOTHING),  # of families that a model writes; tested beside them
     "export.formats": (("llava",), NOTHING),

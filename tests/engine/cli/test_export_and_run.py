@@ -6,7 +6,12 @@ from typing import get_args
 import orjson
 
 from engine.cli.export import FORMATS
+from engine.dataset import Dataset
 from engine.formats import Format
+from engine.index import Index
+from schemas import Caption, Instruction
+from schemas.review import EditText
+from tests.builders import a_review, add_review
 from tests.engine.cli.command_line import edit_config, ingested, make_footage, new_dataset, vau
 
 
@@ -24,6 +29,36 @@ def test_run_does_all_stages_in_order_and_exports(finished: Path) -> None:
     ]
     assert result["export"]["release"]["num_videos"] == 3
     assert (finished / "releases" / "draft" / "README.md").is_file()
+
+
+def test_run_after_an_edit_redoes_what_depends_on_it_and_shows_old_against_new(done: Path) -> None:
+    dataset = Dataset.open(done)
+    clip_id = next(iter(Index(dataset).lines(Caption)))
+    event_id = clip_id.rpartition("C")[0]
+    add_review(
+        dataset,
+        a_review("caption", clip_id, EditText(field="text", text="A man falls off a chair.")),
+        a_review(
+            "instruction", f"hivau:{event_id}", EditText(field="description", text="He falls.")
+        ),
+    )
+    outcome = vau("run", "--no-export", "--quiet", cwd=done)
+    assert outcome.code == 0, outcome.err
+    lines = outcome.out.splitlines()
+    assert [line for line in lines if line.startswith("caption:") and "nothing to do" in line]
+    assert any(
+        line.startswith(f"  summary {event_id}, description: ")
+        and "{+A man falls off a chair.+}" in line
+        for line in lines
+    )
+    assert any(line.startswith(f"  instruction hivau:{clip_id}, caption: ") for line in lines)
+    pinned = f"  instruction hivau:{event_id}, description, but a person's words stand: "
+    assert any(line.startswith(pinned) for line in lines)
+    assert "He falls." in (Index(dataset).get(Instruction, f"hivau:{event_id}").turns[1].answer)
+    others = [line for line in lines if line.startswith("  ") and event_id not in line]
+    assert all(event_id.rpartition("_E")[0] in line for line in others)
+    again = vau("run", "--no-export", "--json", cwd=done).json
+    assert all(row["text_changes"]["changes"] == [] for row in again["stages"])
 
 
 def test_run_without_export_writes_no_release(dataset: Path) -> None:
@@ -66,7 +101,7 @@ def test_release_of_the_same_name_is_replaced_only_when_asked(done: Path) -> Non
 
 
 def test_unknown_format_exits_2_and_names_the_known_ones(done: Path) -> None:
-    outcome = vau("export", "--format", "csv", cwd=done)
+    outcome = vau("export", "--format", "xml", cwd=done)
     assert outcome.code == 2
     assert FORMATS in outcome.err
 
