@@ -62,22 +62,29 @@ def read_json(text: str, model: type[Parts]) -> Parts | BadForm:
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Json]:
-    """JSON schema of a reply, keys in the order in which the model shall write them."""
-    schema: dict[str, Json] = _without_titles(model.model_json_schema())
-    schema.pop("description", None)
+    """JSON schema of a reply, keys in the order in which the model shall write them.
+
+    Without patterns: decoders take them for the whole text, so that `\\S` would leave room for a
+    single letter. What must not be empty is held to that when the reply is read.
+    """
+    schema: dict[str, Json] = _without(model.model_json_schema(), _NOT_SENT)
     return schema
 
 
-def _without_titles(value: Any) -> Any:
-    """Titles repeat the names; a property that is itself called `title` stays."""
+_NOT_SENT = frozenset({"title", "description", "pattern"})
+"""Titles and descriptions repeat our own names and docstrings."""
+
+
+def _without(value: Any, keywords: frozenset[str]) -> Any:
+    """A schema without these keywords; properties of such a name stay."""
     if isinstance(value, list):
-        return [_without_titles(one) for one in value]
+        return [_without(one, keywords) for one in value]
     if not isinstance(value, dict):
         return value
     return {
-        key: _without_titles(part)
+        key: _without(part, keywords)
         for key, part in value.items()
-        if not (key == "title" and isinstance(part, str))
+        if not (key in keywords and isinstance(part, str))
     }
 
 

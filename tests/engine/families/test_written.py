@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from engine.families import question_types, reasoning, va_gpt
@@ -80,6 +81,13 @@ def test_a_schema_holds_what_a_decoder_needs(name: str) -> None:
     for part in (schema, *schema.get("$defs", {}).values()):
         assert part["additionalProperties"] is False
         assert part["required"] == list(part["properties"])
+
+
+@each_example
+def test_a_schema_leaves_room_for_whole_sentences(name: str) -> None:
+    """Decoders anchor patterns: `\\S`, for texts that must not be empty, allowed one letter."""
+    family, subject, _ = EXAMPLES[name]
+    assert "pattern" not in orjson.dumps(family.form(subject).schema).decode()
 
 
 def problem(family: AnyWrittenFamily, subject: DescribedSubject, reply: Any, **changes: Any) -> str:
