@@ -107,12 +107,18 @@ def _length(text: _Text, limits: WordLimits) -> Iterator[Finding]:
 
 def _hint(text: _Text) -> Iterator[Finding]:
     """A label in the words of a file's name, or talk of how the text was made."""
-    said = _HINT.search(text.text)
+    said = talk_of_prompt(text.text)
     labels = {one for one in text.categories if _RAW_LABEL.fullmatch(one)}
     raw = next((one for one in _RAW_LABEL.findall(text.text) if one in labels), None)
     if said or raw:
-        detail = f"says {said[0] if said else raw!r}: {text.text!r:.160}"
+        detail = f"says {said or raw!r}: {text.text!r:.160}"
         yield finding("leaks-hint", text.place, detail, segment=text.segment)
+
+
+def talk_of_prompt(text: str) -> str | None:
+    """Where a text speaks of the label, the captions or the prompt; None: nowhere."""
+    found = _HINT.search(text)
+    return found[0] if found else None
 
 
 def _anomaly_in_normal(text: _Text, words: DomainWords) -> Iterator[Finding]:

@@ -16,9 +16,8 @@ from typing import Any, cast, get_args
 from engine.dataset import Dataset
 from engine.executors.local import LocalExecutor
 from engine.exporters.forms import FAMILIES_OF
-from engine.families.family import RuleFamily
-from engine.flow import FAMILIES, Step, run_step
-from engine.formats import Family, Format
+from engine.flow import FAMILIES, run_step
+from engine.formats import WRITTEN_FAMILIES, Family, Format
 from engine.quality.audit import run_audits
 from engine.release import ExportOptions, export
 from engine.runner import RunOptions
@@ -39,16 +38,8 @@ def tasks() -> Iterator[str]:
 
 
 def _families() -> list[Family]:
-    found = [step.family for step in FAMILIES if _is_by_rule(step)]
-    return [family for family in found if family is not None]
-
-
-def _is_by_rule(step: Step) -> bool:
-    from engine.config import Config
-    from engine.stages.instruct import InstructStage
-
-    stage = step.build(Config())
-    return isinstance(stage, InstructStage) and isinstance(stage.family, RuleFamily)
+    """Those that rules make: what a model writes takes what the model takes."""
+    return [family for family in get_args(Family) if family not in WRITTEN_FAMILIES]
 
 
 def do(dataset: Dataset, task: str) -> dict[str, float]:
