@@ -3,10 +3,8 @@ longer than a second."""
 
 import threading
 import time
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from math import inf
 from typing import TypeVar
 
@@ -14,16 +12,17 @@ import orjson
 
 from annotator_ui.keyfile import Signer
 from annotator_ui.suggestions import Curve, curve_of, is_blind
+from engine.categories import Domain, load_domain
 from engine.dataset import Dataset
-from engine.errors import UsageError
 from engine.index import Index, import_scope
 from engine.joins.facts import Facts
 from engine.ledger import ANNOTATE_LEDGER
 from engine.lines import newest_lines
+from engine.quality.audit import findings_by_segment
 from engine.reviews import lay_over
 from engine.stamps import state_of
 from engine.store import parse_record
-from schemas import Click, Event, Record, ScoreTrack, Video
+from schemas import Click, Event, Finding, Record, ScoreTrack, Video
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -83,12 +82,13 @@ class Library:
     _curves: dict[tuple[str, float], tuple[bytes, Curve]] = field(default_factory=dict)
     _counts: tuple[Facts, Mapping[str, int]] | None = None
     _imported: tuple[Facts, Mapping[str, bytes]] | None = None
-    _guidelines: Mapping[str, str] = field(init=False)
+    _findings: tuple[Facts, Mapping[str, tuple[Finding, ...]]] | None = None
+    _domain: Domain = field(init=False)
     _mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         self._footage, self._records = _Shelf(self.dataset), _Shelf(self.dataset)
-        self._guidelines = _load_guidelines(self.dataset)
+        self._domain = load_domain(self.dataset.config.categories.file)
 
     def videos(self) -> Mapping[str, Video]:
         """Id -> video, those that have a file, in natural order."""
@@ -171,15 +171,12 @@ class Library:
 
     def guideline(self, video: Video) -> tuple[str, str] | None:
         """(category, text): what counts as an event of a video's first category."""
-        for category in video.categories:
-            if category in self._guidelines:
-                return category, self._guidelines[category].strip()
-        if video.is_anomalous is False or "default" not in self._guidelines:
+        for name in video.categories:
+            if name in self._domain.by_name:
+                return name, self._domain.by_name[name].guideline
+        if video.is_anomalous is False:
             return None
-        return (
-            ", ".join(video.categories) or "any abnormal event",
-            self._guidelines["default"].strip(),
-        )
+        return ", ".join(video.categories) or "any abnormal event", self._domain.guideline.strip()
 
     def imported_clicks(self, video_id: str) -> list[Click]:
         """Clicks that came from outside, in order of time; also those that a person ignored."""
@@ -194,6 +191,14 @@ class Library:
             found = [line for line in self._imported[1].values() if mark in line]
         clicks = [parse_record(Click, line, path=path) for line in found]
         return sorted(clicks, key=lambda click: click.time_seconds)
+
+    def findings(self) -> Mapping[str, tuple[Finding, ...]]:
+        """Segment id -> what its texts are suspected of since the last audit."""
+        with self._mutex:
+            facts = self._records.facts()
+            if self._findings is None or self._findings[0] is not facts:
+                self._findings = (facts, findings_by_segment(facts.index))
+            return self._findings[1]
 
     def events(self, video_id: str) -> list[Event]:
         """A video's live events without what our pages said of them, in order of time.
@@ -232,30 +237,3 @@ class Library:
             if not review.id.startswith(OUR_REVIEWS)
         ]
         return lay_over(record, others)
-
-
-def _load_guidelines(dataset: Dataset) -> Mapping[str, str]:
-    """Ours, and over them the dataset's own. Raises `UsageError` for a bad file."""
-    ours = (resources.files("annotator_ui") / "guidelines.toml").read_text(encoding="utf-8")
-    found = dict(_texts(ours, "annotator_ui/guidelines.toml"))
-    if dataset.config.annotate.guidelines is not None:
-        path = dataset.dir_path / dataset.config.annotate.guidelines
-        try:
-            found.update(_texts(path.read_text(encoding="utf-8"), str(path)))
-        except OSError as error:
-            raise UsageError(
-                f"[annotate] guidelines: cannot read {path} ({error.strerror}); mend the setting "
-                "in dataset.toml"
-            ) from error
-    return found
-
-
-def _texts(content: str, name: str) -> Iterator[tuple[str, str]]:
-    try:
-        loaded = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{name} is not valid TOML: {error}") from error
-    for category, text in loaded.items():
-        if not isinstance(text, str):
-            raise UsageError(f'{name}: {category} must be a text, category = "…"')
-        yield category, text

@@ -1,8 +1,10 @@
 """Who works on what, in which order: the list of videos of one page for one person."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from annotator_ui.agreement import matched
@@ -120,12 +122,15 @@ def _event_counts(office: Office) -> dict[str, tuple[int, int]]:
 
 def _text_rows(office: Office, user: str) -> Iterator[dict[str, object]]:
     counts, rows = _text_counts(office), _Rows.of(office, user)
+    findings = chain.from_iterable(office.library.findings().values())
+    num_findings = Counter(one.video_id for one in findings)
     for video in rows.videos():
         num_texts = counts.get(video.id, 0)
         if num_texts:
             num_open = max(0, num_texts - _num_texts_done(office, video, rows.touched))
             state = "todo" if num_open else "done"
-            yield rows.row(video, state=state) | {"num_items": num_open}
+            row = rows.row(video, state=state)
+            yield row | {"num_items": num_open, "num_findings": num_findings.get(video.id, 0)}
 
 
 def _num_texts_done(office: Office, video: Video, touched: frozenset[str]) -> int:

@@ -9,8 +9,9 @@ from annotator_ui.texts import TextEdits, TextKey
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.lines import newest_lines
+from engine.quality.rules import RULES
 from engine.store import parse_record
-from schemas import Caption, Clip, Event, Instruction, Record, Summary, Video
+from schemas import Caption, Clip, Event, Finding, Instruction, Record, Summary, Video
 
 _SUMMARY_FIELDS = ("judgement", "description", "analysis")
 
@@ -28,6 +29,8 @@ class TextNow:
     maker: str
     questions: Mapping[str, str] = field(default_factory=dict)
     """Field -> the question that it answers; of instructions alone."""
+    findings: tuple[Finding, ...] = ()
+    """What an audit suspects of it; for answers, the text they were made from has these too."""
 
 
 def texts_now(library: Library, video: Video, state: VideoState) -> dict[TextKey, TextNow]:
@@ -35,7 +38,7 @@ def texts_now(library: Library, video: Video, state: VideoState) -> dict[TextKey
     the video."""
     with library.reading:
         facts = library.facts()
-        reader = _Reader(library, facts, video, _rejected_ids(state))
+        reader = _Reader(library, facts, video, _rejected_ids(state), library.findings())
         return {text.key: text for text in reader.texts()}
 
 
@@ -52,6 +55,7 @@ class _Reader:
     video: Video
     rejected_ids: frozenset[str]
     """They are live no more, and shown all the same: the verdict can be taken back."""
+    findings: Mapping[str, tuple[Finding, ...]]
 
     @property
     def index(self) -> Index:
@@ -76,6 +80,7 @@ class _Reader:
                 end_seconds=clip.end_seconds,
                 original={"text": caption.text},
                 maker=caption.provenance.made_by,
+                findings=self.findings.get(clip.id, ()),
             )
             yield from self._answers(clip.id, "clip", (clip.start_seconds, clip.end_seconds))
 
@@ -90,6 +95,7 @@ class _Reader:
                 end_seconds=extent[1],
                 original={name: text for name, text in fields.items() if text is not None},
                 maker=summary.provenance.made_by,
+                findings=self.findings.get(segment_id, ()),
             )
             yield from self._answers(segment_id, summary.granularity, extent)
 
@@ -154,6 +160,10 @@ def _wire(text: TextNow, edits: TextEdits) -> dict[str, object]:
         "end_seconds": text.end_seconds,
         "state": state,
         "reason": edits.reason,
+        "findings": [
+            {"rule": one.rule, "meaning": RULES[one.rule], "detail": one.detail}
+            for one in text.findings
+        ],
         "rev": edits.rev(text.original),
         "fields": [
             {

@@ -14,6 +14,7 @@ from annotator_ui.office import Office
 from annotator_ui.progress import progress
 from annotator_ui.queues import Page
 from annotator_ui.session import Mark, VideoFold, fold, history, standing
+from annotator_ui.skim import skim_parts
 from annotator_ui.suggestions import Curve, on_frames
 from annotator_ui.texts_now import texts_now, texts_wire
 from annotator_ui.thumbs import thumb_times
@@ -165,9 +166,15 @@ class VideoView:
         if not is_blind:
             curve = library.curve(self.video.id) if is_clicks else library.true_curve(self.video.id)
         suggestions = curve.suggestions if curve is not None and is_clicks else ()
+        skim = skim_parts(
+            (self.video.start_seconds, self.video.end_seconds),
+            () if curve is None else curve.suggestions,
+            shortest_event_seconds=self.office.dataset.config.annotate.shortest_event_seconds,
+        )
         return {
             "scores": None if curve is None else curve.wire(),
             "suggestions": [] if self.table is None else on_frames(suggestions, self.table),
+            "skim": [(round(start, 3), round(end, 3)) for start, end in skim],
             "is_blind": is_blind,
         }
 

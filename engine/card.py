@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.figures import GRANULARITIES, Figures, spread
+from engine.mcq import told_letters
 from schemas import Release
 
 _BASELINE_WARNING = (
@@ -50,6 +51,7 @@ def dataset_card(release: Release, counts: Counter[str], figures: Figures, facts
         _group_table("category", figures.by_category),
         "### Questions",
         _question_table(figures),
+        *([told_letters(figures.right_letters)] if figures.right_letters else []),
         "## Schema",
         _SCHEMA,
         "## How many answers are wrong",

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from engine.errors import UsageError
-from engine.formats import Format
+from engine.formats import Family, Format
 from engine.serving.presets import ModelStage, presets_for
 
 
@@ -246,6 +246,14 @@ class AuditSection(ModelSection):
     """Shorter texts may say the same by right: a car passes in many places."""
 
 
+class CategoriesSection(_Section):
+    """What counts as abnormal: drives guidelines, audits, and what is said of a category."""
+
+    file: str | None = None
+    """A category file, relative to the dataset folder; default: manifests/categories.toml, of
+    the public data sets' categories. It stands in place of that, whole."""
+
+
 class CheckSection(_Section):
     """Spot checks by people, until the share of wrong answers is bounded."""
 
@@ -286,16 +294,24 @@ class AnnotateSection(_Section):
     """Of the videos: neither scores nor suggestions are shown."""
     seeded_share: float = Field(default=0.0, ge=0, le=0.05)
     """Of the suggestions: false on purpose, to see who looks; the page says so."""
+    shortest_event_seconds: float = Field(default=2.0, ge=1, le=600)
+    """Skimming plays 0.75 s or more of every event that is at least so long."""
     cache_gib: float = Field(default=20.0, gt=0)
     """Of proxies and thumbnails; beyond it, those that nobody opened for the longest time go."""
-    guidelines: str | None = None
-    """A TOML file, category -> text, relative to the dataset folder."""
 
 
 class InstructSection(_Section):
     """From texts to questions and answers."""
 
-    families: tuple[Literal["hivau"], ...] = ("hivau",)
+    families: tuple[Family, ...] = Field(default=("hivau",), min_length=1)
+    """Which kinds a run keeps up to date and an export takes."""
+    spans: Literal["events", "scores"] = "events"
+    """Where `vad-llama` has its times from: events, or, as in the paper, where the score of a
+    trained scorer is at least …"""
+    span_score: float = Field(default=0.5, ge=0, le=1)
+    """… this."""
+    mcq_tiou: float = Field(default=0.3, gt=0, le=1)
+    """A wrong interval of `mcq` overlaps what is right by less."""
 
 
 class ExportSection(_Section):
@@ -331,6 +347,7 @@ class Config(_Section):
     clip: ClipSection = ClipSection()
     caption: CaptionSection = CaptionSection()
     summarize: SummarizeSection = SummarizeSection()
+    categories: CategoriesSection = CategoriesSection()
     audit: AuditSection = AuditSection()
     check: CheckSection = CheckSection()
     vllm: VllmSection = VllmSection()
@@ -362,7 +379,12 @@ def _resolved(config: Config, dir_path: Path) -> Config:
         features = features.model_copy(update={"extractor": path})
     if not score.is_baseline:
         score = score.model_copy(update={"model": str(dir_path / score.model)})
-    return config.model_copy(update={"features": features, "score": score})
+    categories = config.categories
+    if categories.file is not None:
+        path = str(dir_path / categories.file)
+        categories = categories.model_copy(update={"file": path})
+    changes = {"features": features, "score": score, "categories": categories}
+    return config.model_copy(update=changes)
 
 
 def _explain(path: Path, error: ValidationError) -> str:

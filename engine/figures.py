@@ -43,6 +43,8 @@ class Figures:
     questions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(family, granularity, task) -> how many."""
     answer_words: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    right_letters: Counter[str] = field(default_factory=Counter)
+    """Of multiple choice."""
     _sample: dict[bool, list[tuple[bytes, str, VideoNode]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -66,6 +68,8 @@ class Figures:
                 key = (row.family, row.granularity, turn.task)
                 self.questions[key] += 1
                 self.answer_words[key] += _num_words(turn.answer)
+                if turn.task == "mcq":
+                    self.right_letters[turn.answer] += 1
         self._keep_some(node)
 
     def _add_segment(self, video: Video, granularity: str, seconds: float) -> None:

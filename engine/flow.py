@@ -14,10 +14,18 @@ from typing import Any
 from engine.census import Census, load_ledger, take_census
 from engine.config import BASELINE, Config, FeaturesSection
 from engine.dataset import Dataset
+from engine.families.family import RuleFamily
+from engine.families.grounding import GROUNDING
+from engine.families.hivau import HIVAU
+from engine.families.mcq import MCQ
+from engine.families.vad_instruct import VAD_INSTRUCT
+from engine.families.vad_llama import VAD_LLAMA
+from engine.formats import Family
 from engine.identity import with_canaries
 from engine.index import Index
-from engine.joins import files, footage, texts
+from engine.joins import families, files, footage, texts
 from engine.joins.facts import Facts
+from engine.joins.mcq import to_mcq
 from engine.models.baseline_features import BaselineFeatures
 from engine.models.build import build_captioner, build_summarizer
 from engine.models.features import FeatureExtractor
@@ -49,10 +57,14 @@ class Step:
     """Prefix of this step's items, where two steps share a stage."""
     is_stamped: bool = True
     """Whether all that its join reads are files of the dataset folder."""
+    family: Family | None = None
+    """Whose instructions it makes; None: it makes none."""
 
     @property
     def label(self) -> str:
-        """`caption`, `summarize events` …: tells steps that share a stage apart."""
+        """`caption`, `summarize events`, `instruct hivau` …: tells those of one stage apart."""
+        if self.family is not None:
+            return f"{self.name} {self.family}"
         return f"{self.name} {self.scope.rstrip(':')}s".removesuffix(" s")
 
 
@@ -127,9 +139,16 @@ def summarize_videos(config: Config) -> Stage[Any]:
     return SummarizeStage(build_summarizer(config.summarize), granularity="video")
 
 
-def instruct(config: Config) -> Stage[Any]:
-    """Captions, summaries -> instructions."""
-    return InstructStage(seed=config.dataset.seed)
+def instruct(family: RuleFamily[Any], config: Config) -> Stage[Any]:
+    """Captions, summaries -> instructions of a family."""
+    return InstructStage(family, seed=config.dataset.seed)
+
+
+def _family_step(
+    family: RuleFamily[Any], join: Callable[[Facts, Census], Iterable[Pending[Any]]]
+) -> Step:
+    scope = families.scope_of(family.name)
+    return Step("instruct", partial(instruct, family), join, scope=scope, family=family.name)
 
 
 FLOW = (
@@ -140,18 +159,34 @@ FLOW = (
     Step("caption", caption, footage.to_caption),
     Step("summarize", summarize_events, texts.to_summarize_events, scope=texts.EVENT_SCOPE),
     Step("summarize", summarize_videos, texts.to_summarize_videos, scope=texts.VIDEO_SCOPE),
-    Step("instruct", instruct, texts.to_instruct),
+    _family_step(HIVAU, families.to_hivau),
 )
+
+FAMILIES = (
+    FLOW[-1],
+    _family_step(VAD_INSTRUCT, families.to_vad_instruct),
+    _family_step(VAD_LLAMA, families.to_vad_llama),
+    _family_step(GROUNDING, families.to_grounding),
+    _family_step(MCQ, to_mcq),
+)
+"""All that `[instruct] families` can name."""
 
 FEATURES = Step("features", features, footage.to_features, is_stamped=False)
 """Not stamped: its files can be deleted, and are made again."""
-STEPS = (FLOW[0], FEATURES, *FLOW[1:])
+STEPS = (FLOW[0], FEATURES, *FLOW[1:-1], *FAMILIES)
 """All that can be asked for by name."""
 
 
 def wanted_steps(config: Config) -> tuple[Step, ...]:
-    """What a run of everything takes: features only where a scorer reads them."""
-    return FLOW if config.score.is_baseline else STEPS
+    """What a run of everything takes: the families named, features where a scorer reads them."""
+    unneeded = {"features"} if config.score.is_baseline else set()
+    return tuple(step for step in named_steps(config) if step.name not in unneeded)
+
+
+def named_steps(config: Config) -> tuple[Step, ...]:
+    """All steps but those of families that `[instruct] families` does not name."""
+    wanted = {None, *config.instruct.families}
+    return tuple(step for step in STEPS if step.family in wanted)
 
 
 def run_step(

@@ -92,13 +92,14 @@ class Index:
     files_read: dict[Path, FileState] = field(default_factory=dict)
     """Every file that was looked into, as it was just before."""
 
-    def _note(self, path: Path) -> None:
+    def note(self, path: Path) -> None:
+        """A file that is about to be looked into; once it changes, there may be work again."""
         self.files_read.setdefault(path, state_of(path))
 
     def ledger(self, stage_name: str) -> Ledger:
         """The ledger of one stage."""
         if stage_name not in self._ledgers:
-            self._note(self.dataset.ledger_path(stage_name))
+            self.note(self.dataset.ledger_path(stage_name))
             self._ledgers[stage_name] = Ledger.load(self.dataset.ledger_path(stage_name))
         return self._ledgers[stage_name]
 
@@ -110,7 +111,7 @@ class Index:
     def lines(self, record_type: type[Record]) -> Mapping[str, bytes]:
         """Id -> newest line of every live record, in order of first appearance in the file."""
         if record_type not in self._lines:
-            self._note(self.dataset.record_path(record_type))
+            self.note(self.dataset.record_path(record_type))
             self._lines[record_type] = newest_lines(
                 self.dataset.record_path(record_type),
                 wanted=self._live_ids(record_type),
@@ -134,7 +135,7 @@ class Index:
     @cached_property
     def _reviews(self) -> dict[tuple[str, str], tuple[Review, ...]]:
         path = self.dataset.record_path(Review)
-        self._note(path)
+        self.note(path)
         newest: dict[str, Review] = {}
         for line in read_lines(path):
             review = parse_record(Review, line, path=path)

@@ -22,12 +22,12 @@ from engine.collector import collector_paused
 from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.exporters.footage import Footage
-from engine.exporters.forms import refuse_times
+from engine.exporters.forms import refuse_families, refuse_times
 from engine.exporters.leakage import refuse_leaks
 from engine.exporters.recipe import RecipeWriter
 from engine.exporters.writers import Writer, open_writers
 from engine.figures import Figures
-from engine.formats import Format
+from engine.formats import TIMES_FAMILIES, Family, Format
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
@@ -65,6 +65,8 @@ class ExportOptions:
     """Also hashes, times and texts alone, from which owners of the footage make the release."""
     num_frames: int = 8
     """Pictures of a segment that `with_media` writes for the format `trl`."""
+    families: tuple[Family, ...] | None = None
+    """Whose instructions; None: those that `[instruct] families` names."""
     since: str | None = None
     """The release that CHANGES.md compares with; None: the one before it by name."""
     unsettled: Mapping[str, int | None] = field(default_factory=dict)
@@ -92,16 +94,18 @@ def export(
 
     Raises `UsageError` where there is nothing to export, where the name is taken by another
     release, where baseline texts would be mixed with others unasked, where one source video is in
-    two splits, where a format cannot tell times that are asked for, or where another process is
-    exporting.
+    two splits, where a format cannot tell times that are asked for or carries none of the families,
+    or where another process is exporting.
     """
+    if options.families is None:
+        options = replace(options, families=dataset.config.instruct.families)
     _refuse_contradictions(options)
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
         # A recipe holds the records themselves.
         trees = Trees(index, are_views=not options.with_recipe)
-        makers = count_makers(trees.facts)
+        makers = count_makers(trees.facts, options.families)
         _refuse_mixture(makers, options)
         refuse_leaks(index.all(Video))
         _finish_renames(dataset.releases_dir_path)
@@ -140,7 +144,7 @@ def _write_release(
     failed: dict[str, str] = {}
     if options.with_media:
         assert executor is not None
-        nodes = _with_live_texts(index, trees.with_instructions_alone())
+        nodes = _released(index, trees.with_instructions_alone(), options.families)
         num_frames = options.num_frames if "trl" in options.formats else 0
         failed = export_media(index, nodes, partial, executor=executor, num_frames=num_frames)
     media_dir_path = partial if options.with_media else None
@@ -153,7 +157,7 @@ def _write_release(
         recipe = RecipeWriter(index.dataset, partial) if options.with_recipe else None
         if recipe is not None:
             writers.append(stack.enter_context(recipe))
-        for node in _with_live_texts(index, trees.all()):
+        for node in _released(index, trees.all(), options.families):
             _write_video(node, writers, failed.keys())
             _count(node, counts)
             figures.add(node)
@@ -185,15 +189,23 @@ def _write_release(
     return release, failed
 
 
-def _with_live_texts(index: Index, nodes: Iterable[VideoNode]) -> Iterator[VideoNode]:
-    """Without the instructions whose answer is a text that was discarded or is live no more.
+def _released(
+    index: Index, nodes: Iterable[VideoNode], families: Collection[str] | None
+) -> Iterator[VideoNode]:
+    """With the instructions of these families; None: of all.
 
-    `instruct` retires them when it next runs, but what a person took out must not wait for that.
+    But for those whose answer is a text that was discarded or is live no more. `instruct` retires
+    them when it next runs, but what a person took out must not wait for that.
     """
     captions, summaries = index.lines(Caption), index.lines(Summary)
     texts = {"clip": captions, "event": summaries, "video": summaries}
     for node in nodes:
-        rows = [row for row in node.instructions if row.segment_id in texts[row.granularity]]
+        rows = [
+            row
+            for row in node.instructions
+            if (families is None or row.family in families)
+            and (row.family in TIMES_FAMILIES or row.segment_id in texts[row.granularity])
+        ]
         is_whole = len(rows) == len(node.instructions)
         yield node if is_whole else replace(node, instructions=tuple(rows))
 
@@ -236,22 +248,37 @@ _SEGMENTS_OF: Mapping[type[Record], tuple[Granularity, ...]] = {
 def _released_ids(facts: Facts, record_type: type[Record]) -> Iterable[str]:
     """Live records; of segments and what is about them those alone whose video is live too."""
     lines = facts.index.lines(record_type)
-    if record_type is Instruction:
-        texts = {*_released_ids(facts, Caption), *_released_ids(facts, Summary)}
-        return (id_ for id_ in lines if id_.partition(":")[2] in texts)
     if record_type not in _SEGMENTS_OF:
         return lines
     of_type = (facts.segment_ids[granularity] for granularity in _SEGMENTS_OF[record_type])
     return filter(lines.__contains__, chain.from_iterable(of_type))
 
 
-def count_makers(facts: Facts) -> dict[str, dict[str, int]]:
+def _released_instruction_ids(facts: Facts, families: Collection[str] | None) -> Iterator[str]:
+    texts = {*_released_ids(facts, Caption), *_released_ids(facts, Summary)}
+    videos = facts.index.lines(Video)
+    for id_ in facts.index.lines(Instruction):
+        family, _, segment_id = id_.partition(":")
+        rests_on = videos if family in TIMES_FAMILIES else texts
+        if segment_id in rests_on and (families is None or family in families):
+            yield id_
+
+
+def count_makers(
+    facts: Facts, families: Collection[str] | None = None
+) -> dict[str, dict[str, int]]:
     """Per record file, how many released records each model, rule or person made."""
     makers: dict[str, dict[str, int]] = {}
     for record_type in _COUNTED:
         lines = facts.index.lines(record_type)
         path = facts.index.dataset.record_path(record_type)
-        released = map(lines.__getitem__, _released_ids(facts, record_type))
+        is_instruction = record_type is Instruction
+        ids = (
+            _released_instruction_ids(facts, families)
+            if is_instruction
+            else _released_ids(facts, record_type)
+        )
+        released = map(lines.__getitem__, ids)
         tails = map(itemgetter(2), map(bytes.rpartition, released, repeat(PROVENANCE_MARK)))
         names = Counter[str]()
         while counted := Counter(islice(tails, _MANY)):
@@ -295,6 +322,7 @@ def _refuse_mixture(makers: dict[str, dict[str, int]], options: ExportOptions) -
 
 
 def _refuse_contradictions(options: ExportOptions) -> None:
+    refuse_families(options.formats, options.families or ())
     if options.with_times:
         refuse_times(options.formats)
     if options.with_times and options.with_media:

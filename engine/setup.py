@@ -172,6 +172,9 @@ model = "baseline"
 # endpoints = ["http://localhost:8001/v1"]
 # preset = "llama-3-70b-instruct"             # the papers' summarizer; or "qwen3.8-27b"
 
+[instruct]
+families = ["hivau"]                        # engine/families/README.md lists the others
+
 [export]
 formats = ["hivau-raw", "hivau-single"]     # also hivau-multi and llava
 name = "draft"                              # replaced by each run; other names are kept

@@ -7,6 +7,7 @@ not look at a million items to find them settled. Whatever is in doubt, the stam
 
 import hashlib
 import logging
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +37,7 @@ class Stamp(BaseModel):
     key: str
     """Version, fingerprint and settings."""
     files: dict[str, FileState]
-    """Path relative to the dataset folder -> its state."""
+    """Path relative to the dataset folder, which it may lead out of -> its state."""
     num_settled: int
     num_rejected: int
 
@@ -74,7 +75,7 @@ def write_stamp(
     """Leave a stamp; `counts` are the settled and the rejected items. Best effort."""
     stamp = Stamp(
         key=_key(dataset, fingerprint),
-        files={path.relative_to(dataset.dir_path).as_posix(): files[path] for path in files},
+        files={os.path.relpath(path, dataset.dir_path): files[path] for path in files},
         num_settled=counts[0],
         num_rejected=counts[1],
     )

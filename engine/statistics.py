@@ -1,11 +1,14 @@
 """The live dataset -> tables: how much there is, of what, made by whom, at what cost."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from engine.dataset import Dataset
 from engine.index import Index
+from engine.mcq import LETTERS
+from engine.quality.chances import chi_squared_even, chi_squared_tail
 from engine.serving.spans import ServingSpan, serving_spans
 from engine.tree import VideoNode
 from engine.trees import Trees
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Cell = str | int | float | None
-TableName = Literal["granularity", "split", "category", "questions", "usage", "serving"]
+TableName = Literal["granularity", "split", "category", "questions", "letters", "usage", "serving"]
 NOBODY_SAID = "unlabelled"
 
 
@@ -43,6 +46,7 @@ def dataset_tables(dataset: Dataset) -> dict[TableName, list[dict[str, Cell]]]:
         "split": _rows(_by_group(segments, "split")),
         "category": _rows(_by_group(_per_category(segments), "category")),
         "questions": _rows(_by_task(questions)),
+        "letters": _rows(_right_letters(nodes)),
         "usage": _rows(_by_maker(usage)),
         "serving": _rows(_by_served_model(serving_spans(dataset), usage, price=price)),
     }
@@ -141,6 +145,20 @@ def _by_task(questions: "pd.DataFrame") -> "pd.DataFrame":
     groups = questions.groupby(["family", "granularity", "task"])
     table = groups.agg(**{"count": ("words", "size"), "mean words": ("words", "mean")})
     return table.reset_index()
+
+
+def _right_letters(nodes: Sequence[VideoNode]) -> "pd.DataFrame":
+    """Of multiple choice: how evenly the right letter is spread."""
+    import pandas as pd
+
+    turns = (turn for node in nodes for row in node.instructions for turn in row.turns)
+    found = Counter(turn.answer for turn in turns if turn.task == "mcq")
+    if not found:
+        return pd.DataFrame()
+    counts = {letter: found[letter] for letter in LETTERS}
+    chi_squared = chi_squared_even(list(counts.values()))
+    row = {"questions": found.total(), **counts, "χ²": chi_squared}
+    return pd.DataFrame([row | {"p": chi_squared_tail(chi_squared)}])
 
 
 def _by_maker(usage: "pd.DataFrame") -> "pd.DataFrame":

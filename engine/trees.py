@@ -27,6 +27,13 @@ class Trees:
     def __post_init__(self) -> None:
         self.facts = Facts(self.index)
 
+    @classmethod
+    def over(cls, facts: Facts) -> "Trees":
+        """Of a dataset that was read already: its videos are held once."""
+        trees = cls(facts.index)
+        trees.facts = facts
+        return trees
+
     def all(self) -> Iterator[VideoNode]:
         """Every live video in natural order of ids, with all that hangs on it."""
         return (self.of(video_id) for video_id in self.facts.videos)
@@ -49,11 +56,11 @@ class Trees:
 
     def _instructions(self, video_id: str) -> tuple[Instruction, ...]:
         """Those of the clips, the events, then the video; each in order of its number."""
-        clip_ids_of, of_segment = self._clip_ids_of, self._instruction_ids_of
+        clip_ids_of = self._clip_ids_of
         event_ids = self._event_ids_of.get(video_id, [])
         segment_ids = [id_ for event_id in event_ids for id_ in clip_ids_of.get(event_id, ())]
         segment_ids += [*event_ids, video_id]
-        ids = [id_ for segment_id in segment_ids for id_ in of_segment.get(segment_id, ())]
+        ids = self.facts.instruction_ids(segment_ids)
         return tuple(self._many(Instruction, ids).values())
 
     def _many(self, record_type: type[AnyRecord], record_ids: list[str]) -> dict[str, AnyRecord]:
@@ -82,14 +89,6 @@ class Trees:
     @cached_property
     def _clip_ids_of(self) -> dict[str, list[str]]:
         return _by_parent(self.facts.segment_ids["clip"], mark="C")
-
-    @cached_property
-    def _instruction_ids_of(self) -> dict[str, list[str]]:
-        """Segment id -> its instructions, one per family."""
-        by_segment: dict[str, list[str]] = defaultdict(list)
-        for instruction_id in sorted(self.index.lines(Instruction)):
-            by_segment[instruction_id.partition(":")[2]].append(instruction_id)
-        return by_segment
 
 
 def _by_parent(record_ids: Iterable[str], *, mark: str) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ Seconds = FiniteFloat
 
 Split = Literal["train", "validation", "test"]
 Granularity = Literal["clip", "event", "video"]
-Task = Literal["caption", "judgement", "description", "analysis"]
+Task = Literal["caption", "judgement", "description", "analysis", "grounding", "mcq"]
 
 
 class Frozen(BaseModel):

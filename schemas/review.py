@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Frozen, Id, NonEmptyText, Record, Seconds
+from schemas.base import Frozen, Id, NonEmptyText, Record, Seconds, Task
 
 
 class MoveBoundaries(Frozen):
@@ -27,7 +27,7 @@ class EditText(Frozen):
     """The person rewrote one text field; of an instruction, the answer of the task so named."""
 
     kind: Literal["edit_text"] = "edit_text"
-    field: Literal["text", "caption", "judgement", "description", "analysis"]
+    field: Literal["text"] | Task
     text: NonEmptyText
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.dataset import CONFIG_NAME, Dataset
-from engine.flow import FLOW, Step, look_at, run_step
+from engine.flow import FLOW, STEPS, Step, look_at, run_step
 from engine.imports import ImportReport, write_imported
 from engine.index import LEDGERS, Index
 from engine.runner import Executor, Outcome, RunOptions, StageReport, attempt
@@ -374,12 +374,12 @@ HERE: Any = HereExecutor()
 
 def step_named(label: str) -> Step:
     """`caption`, `summarize event:` …"""
-    return next(step for step in FLOW if label_of(step) == label)
+    return next(step for step in STEPS if label_of(step) == label)
 
 
 def label_of(step: Step) -> str:
-    """Name and scope of a step."""
-    return f"{step.name} {step.scope}".strip()
+    """Name and scope of a step; the family that there always is goes without."""
+    return f"{step.name} {step.scope}".strip().removesuffix(" hivau:")
 
 
 def run_named(dataset: Dataset, *labels: str, executor: Executor = HERE) -> list[StageReport]:

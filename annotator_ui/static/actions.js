@@ -23,6 +23,9 @@ const HISTORY = {
   undo: { keys: ["Ctrl+Z"], label: "Undo (also after a reload)", repeats: true },
   redo: { keys: ["Ctrl+Shift+Z", "Ctrl+Y"], label: "Redo", repeats: true },
 };
+const SKIM = {
+  skim: { keys: ["G"], label: "Skim on from here: what the scores point at, and glances of the rest" },
+};
 const MARKS = {
   mark: { keys: ["M"], label: "Mark now; paused: exactly the frame shown" },
   moveMark: { keys: ["Shift+M"], label: "Move the selected mark to the frame shown" },
@@ -45,6 +48,7 @@ export const ACTIONS = {
     nothing: { keys: ["B"], label: "No abnormal event here" },
     flag: { keys: ["F"], label: "Flag the video: something is wrong with it" },
     done: { keys: ["Enter"], label: "Done, next video" },
+    ...SKIM,
     ...WATCH,
     ...GO,
   },
@@ -88,6 +92,7 @@ export const ACTIONS = {
     previousSuggestion: { keys: ["P"], label: "Previous mark, looped ±2 s" },
     flag: { keys: ["F"], label: "Flag the video: something is wrong with it" },
     done: { keys: ["Enter"], label: "Reviewed, next video" },
+    ...SKIM,
     ...WATCH,
     ...GO,
   },

@@ -5,6 +5,7 @@ import { CLICK_FAMILY, coverage, foldClicks, mergeRanges } from "./fold.js";
 import { Grabber } from "./grabber.js";
 import { newUuid } from "./ids.js";
 import { MarkList } from "./marklist.js";
+import { SKIM_REACTION_SECONDS } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { VideoLog } from "./videolog.js";
 import { Workbench } from "./workbench.js";
@@ -14,6 +15,8 @@ const LOOP_SECONDS = 2;
 const SEEN_TO_CALL_QUIET = 0.9;
 const SEEN_EVERY_MS = 5000;
 const NEAR_SECONDS = 1;
+const sum = (numbers) => numbers.reduce((one, other) => one + other, 0);
+const SKIM_TITLE = "Plays what the scores point at, and short glances of the rest";
 
 const NORMAL = "Its label says that nothing abnormal happens here. What you mark is kept as an abnormal event all the same; the label of the video stays, so flag it (F) and somebody looks at it.";
 
@@ -88,6 +91,7 @@ export class ClicksPage {
       moved: () => this.timeline.setPlayhead(this.stage.seconds),
       seen: (start, end) => this.#seen(start, end),
       loopEnded: () => this.#activate(null),
+      skimmed: () => this.#skimmed(),
       note: () => this.#liveNote(),
     };
   }
@@ -374,8 +378,9 @@ export class ClicksPage {
     const { marks } = this.#state;
     if (marks.length) return this.view.say(`${marks.length} marks stand here; delete them first (D).`, "warn");
     const share = this.#seenShare();
-    if (share < SEEN_TO_CALL_QUIET && !this.#isAskedTwice("nothing")) {
-      return this.view.say(`You have seen ${percent(share)} of it; 90 % is asked. L plays on (2, 4, 8×). B again: say so all the same.`, "warn");
+    const isSeen = share >= SEEN_TO_CALL_QUIET || this.#skimmedShare() >= SEEN_TO_CALL_QUIET;
+    if (!isSeen && !this.#isAskedTwice("nothing")) {
+      return this.view.say(`You have seen ${percent(share)} of it; 90 % is asked, or all of a skim (G). L plays on (2, 4, 8×). B again: say so all the same.`, "warn");
     }
     return this.#finish("nothing");
   }
@@ -411,6 +416,27 @@ export class ClicksPage {
     return info ? coverage(this.#state.seen, info.start_seconds, info.end_seconds) : 0;
   }
 
+  /** The share that was seen of what a skim plays. */
+  #skimmedShare() {
+    const parts = this.bench.info?.skim ?? [];
+    const length = (part) => part[1] - part[0];
+    const seen = parts.map((part) => coverage(this.#state.seen, ...part) * length(part));
+    return sum(seen) / Math.max(sum(parts.map(length)), 1e-9);
+  }
+
+  #skim() {
+    if (!this.#canMark()) return;
+    if (this.stage.isSkimming) return this.stage.stop();
+    this.#active = null;
+    this.stage.skim(this.bench.info.skim);
+    this.#paint();
+  }
+
+  #skimmed() {
+    const how = this.#state.marks.length ? "Enter: done" : "B: no abnormal event here";
+    this.view.say(`Skimmed to the end; ${percent(this.#seenShare())} of the video was seen. ${how}.`, "good");
+  }
+
   #sendSeen() {
     if (!this.#log || this.#unsent.length === 0) return;
     this.#log.record("video.seen", { ranges: this.#unsent });
@@ -420,7 +446,8 @@ export class ClicksPage {
 
   #liveNote() {
     const { reaction_seconds: reaction } = this.view.context.settings;
-    return this.stage.velocity === 0 ? "" : `live −${Math.round(reaction * 1000)} ms`;
+    const back = this.stage.isSkimming ? Math.max(reaction, SKIM_REACTION_SECONDS) : reaction;
+    return this.stage.velocity === 0 ? "" : `live −${Math.round(back * 1000)} ms`;
   }
 
   // Painting
@@ -450,6 +477,7 @@ export class ClicksPage {
       button("unsure", { key: "S", run: () => run("unsure") })];
     replace(this.bar,
       button("mark", { key: "M", kind: "is-main", run: () => run("mark") }),
+      button("skim", { key: "G", title: SKIM_TITLE, run: () => run("skim") }),
       el("span", { class: "state", text: state }),
       all.length ? button("next", { key: "N", run: () => run("nextSuggestion") }) : null, decide,
       el("span", { class: "spring" }),
@@ -488,6 +516,7 @@ export class ClicksPage {
       nothing: () => this.#nothing(),
       flag: () => this.#flag(),
       done: () => this.#done(),
+      skim: () => this.#skim(),
     };
   }
 }

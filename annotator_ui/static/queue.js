@@ -17,6 +17,7 @@ const FILTERS = {
   todo: ["To do", (video) => video.state === "todo"],
   unsure: ["Unsure", (video) => video.state === "unsure"],
   flagged: ["Flagged", (video) => video.state === "flagged"],
+  findings: ["With findings", (video) => video.num_findings > 0],
   mine: ["Mine", (video) => video.is_mine],
 };
 const REASONS = {

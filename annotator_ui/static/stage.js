@@ -5,16 +5,20 @@ import { FrameTable, FrameVideo } from "./frames.js";
 import { icon } from "./icons.js";
 
 const SPEEDS = [1, 2, 4, 8];
+export const SKIM_REACTION_SECONDS = 0.5;
+const FARTHEST_SKIPPED_SECONDS = 1;
 const LONGEST_SEEN_GAP_SECONDS = 0.6;
 
 export class Stage {
   #abort = null;
   #loop = null;
   #reverse = null;
+  #skim = null;
 
   /**
    * @param {object} hooks `moved()` after each new picture; `seen(start, end)` seconds played;
-   *   `looped()` when a loop starts over; `loopEnded()` when the person left it
+   *   `looped()` when a loop starts over; `loopEnded()` when the person left it; `skimmed()` when
+   *   the last part of a skim was played
    */
   constructor(hooks) {
     this.hooks = hooks;
@@ -52,6 +56,10 @@ export class Stage {
   get velocity() {
     if (this.#reverse) return -this.speed;
     return this.frames?.isPlaying ? this.speed : 0;
+  }
+
+  get isSkimming() {
+    return this.#skim !== null;
   }
 
   get ordinal() {
@@ -97,6 +105,7 @@ export class Stage {
   clear() {
     this.#abort?.abort();
     this.#endReverse();
+    this.#skim = null;
     this.screen.querySelector("video")?.pause();
     Object.assign(this, { frames: null, source: null, speed: 1, lastSeen: null });
     this.#loop = null;
@@ -144,6 +153,7 @@ export class Stage {
 
   stop() {
     this.#endReverse();
+    this.#skim = null;
     this.frames?.pause();
     this.speed = 1;
     this.#changed();
@@ -163,6 +173,7 @@ export class Stage {
     if (!this.isReady) return;
     this.speed = this.#reverse ? nextSpeed(this.speed) : 1;
     this.#endReverse();
+    this.#skim = null;
     this.frames.pause();
     this.leaveLoop();
     this.#reverse = { since: performance.now(), from: this.seconds };
@@ -202,6 +213,7 @@ export class Stage {
   goTo(ordinal, { isKept = false } = {}) {
     if (!this.isReady) return null;
     this.#endReverse();
+    this.#skim = null;
     const target = this.source.clamp(ordinal);
     if (this.#loop && (target < this.#loop.from || target > this.#loop.to)) this.leaveLoop();
     this.lastSeen = null;
@@ -217,11 +229,49 @@ export class Stage {
   loop(from, to) {
     if (!this.isReady) return;
     this.#endReverse();
+    this.#skim = null;
     this.#loop = { from: this.source.clamp(from), to: this.source.clamp(to) };
     this.speed = 1;
     this.lastSeen = null;
     this.frames.move(this.#loop.from);
     this.play();
+  }
+
+  /**
+   * Plays parts of the video, in seconds of the source's clock, and jumps over what lies between;
+   * from the part at the frame shown, or from the first where none is left.
+   */
+  skim(parts) {
+    if (!this.isReady || parts.length === 0) return;
+    this.#endReverse();
+    this.leaveLoop();
+    const here = parts.findIndex((part) => this.source.ordinalAt(part[1]) > this.ordinal);
+    const isInside = here >= 0 && this.seconds >= parts[here][0];
+    this.#skim = { parts, at: Math.max(0, here), hopping: false };
+    this.#hopTo(this.#skim.at, isInside ? this.ordinal : null);
+    this.play();
+  }
+
+  /** On to a part: to its start, or to a frame inside it. */
+  /** Else an end that is reported now was reached before the skim began. */
+  get #isInLastPart() {
+    const skim = this.#skim;
+    return skim !== null && !skim.hopping && skim.at === skim.parts.length - 1;
+  }
+
+  async #hopTo(number, ordinal = null) {
+    const skim = this.#skim;
+    const target = ordinal ?? this.source.ordinalAt(skim.parts[number][0]);
+    skim.at = number;
+    skim.hopping = true;
+    await this.frames.move(target);
+    skim.hopping = false;
+    this.lastSeen = this.source?.secondsOf(target) ?? null;
+  }
+
+  #skimmed() {
+    this.stop();
+    this.hooks.skimmed?.();
   }
 
   endLoop() {
@@ -235,7 +285,8 @@ export class Stage {
   }
 
   /**
-   * The frame that a key press means: `reaction` seconds before the one shown while playing,
+   * The frame that a key press means: `reaction` seconds before the one shown while playing (in a
+   * skim half a second, since one presses for what was just seen, perhaps in the part before),
    * exactly the one shown while still. Its `frame` is -1 when the table does not know it.
    */
   async pick(reaction) {
@@ -244,7 +295,9 @@ export class Stage {
       const frame = await this.frames.still();
       return { frame, is_live: false, speed: 0 };
     }
-    const seconds = this.seconds - reaction * velocity;
+    const seconds = this.#skim
+      ? backAlong(this.#skim.parts, this.seconds, Math.max(reaction, SKIM_REACTION_SECONDS) * velocity)
+      : this.seconds - reaction * velocity;
     return { frame: this.source.ordinalAt(seconds), is_live: true, speed: velocity };
   }
 
@@ -259,10 +312,20 @@ export class Stage {
   // Showing
 
   #painted() {
-    if (this.velocity > 0) this.#noteSeen();
     const shown = this.frames.shown;
+    if (this.velocity > 0 && !this.#skim?.hopping) this.#noteSeen();
+    if (this.#skim && !this.#skim.hopping && this.frames.isPlaying) this.#skimOn(shown);
     if (this.#loop && this.frames.isPlaying && shown >= this.#loop.to) this.#startOver();
     this.#changed();
+  }
+
+  /** On to the next part when the last picture of this one was shown; not by one from before. */
+  #skimOn(shown) {
+    const { parts, at } = this.#skim;
+    if (shown < 0 || this.source.endOf(shown) < parts[at][1]) return;
+    if (this.source.secondsOf(shown) > parts[at][1] + FARTHEST_SKIPPED_SECONDS * this.speed) return;
+    if (at + 1 < parts.length) this.#hopTo(at + 1);
+    else this.#skimmed();
   }
 
   #startOver() {
@@ -287,6 +350,7 @@ export class Stage {
       this.hooks.looped?.();
       this.play();
     }
+    if (type === "ended" && this.#isInLastPart) this.#skimmed();
     this.#paintPlay(this.velocity !== 0);
     this.#readout();
     this.hooks.moved?.();
@@ -302,7 +366,7 @@ export class Stage {
     if (!this.isReady) return;
     const frame = el("b", { text: `f ${this.ordinal}` });
     const rest = `/${this.source.length - 1} · ${this.seconds.toFixed(3)} s`;
-    const speed = this.velocity === 0 ? "" : ` · ${this.velocity}×`;
+    const speed = this.velocity === 0 ? "" : ` · ${this.velocity}×${this.isSkimming ? " · skim" : ""}`;
     replace(this.place, frame, rest + speed);
     const { mismatch } = this.frames;
     this.note.textContent = mismatch
@@ -310,6 +374,20 @@ export class Stage {
       : this.hooks.note?.() ?? "";
     this.note.classList.toggle("is-wrong", mismatch !== null);
   }
+}
+
+/** So many seconds before a moment, counted along the parts that were played. */
+export function backAlong(parts, seconds, by) {
+  let at = parts.findLastIndex((part) => part[0] <= seconds);
+  if (at < 0) return seconds - by;
+  let left = by;
+  let from = Math.min(seconds, parts[at][1]);
+  while (at > 0 && from - left < parts[at][0]) {
+    left -= from - parts[at][0];
+    at -= 1;
+    from = parts[at][1];
+  }
+  return from - left;
 }
 
 function nextSpeed(speed) {

@@ -22,6 +22,7 @@ export class TextPage {
   #at = { text: 0, field: 0 };
   #editing = null;
   #span = null;
+  #onlyFindings = false;
 
   /** @param view `{context, page, signal, header, say, run}` */
   constructor(view) {
@@ -30,9 +31,10 @@ export class TextPage {
     this.stage = this.bench.stage;
     this.picker = new Picker();
     this.title = el("h2", {});
+    this.filters = el("div", { class: "filters", role: "group", "aria-label": "Texts shown" });
     this.list = el("div", { class: "texts" });
     this.bar = el("footer", { class: "action-bar" });
-    this.side = el("aside", { class: "side", "aria-label": "Texts" }, this.title, this.list);
+    this.side = el("aside", { class: "side", "aria-label": "Texts" }, this.title, this.filters, this.list);
     this.node = el("div", { class: "bench has-texts" }, this.bench.queue.node, this.stage.node, this.side, this.bar, this.picker.node);
     this.actions = { ...watching(this.bench), ...this.#actions() };
     const { context, signal } = view;
@@ -72,9 +74,19 @@ export class TextPage {
     this.#editing = null;
     this.#span = null;
     this.#fold();
-    const open = this.#texts.findIndex((text) => text.state === null);
-    this.#at = { text: Math.max(open, 0), field: 0 };
+    this.#goToFirst();
+  }
+
+  /** The first text that is open, among those shown; else the first shown. */
+  #goToFirst() {
+    const shown = this.#texts.filter((text) => this.#isShown(text));
+    const first = shown.find((text) => text.state === null) ?? shown[0];
+    this.#at = { text: Math.max(this.#texts.indexOf(first), 0), field: 0 };
     this.#paint();
+  }
+
+  #isShown(text) {
+    return !this.#onlyFindings || text.findings.length > 0;
   }
 
   #closed() {
@@ -105,7 +117,8 @@ export class TextPage {
   }
 
   get #text() {
-    return this.#texts[this.#at.text] ?? null;
+    const text = this.#texts[this.#at.text] ?? null;
+    return text && this.#isShown(text) ? text : null;
   }
 
   get #field() {
@@ -272,16 +285,18 @@ export class TextPage {
   #step(num) {
     const { text, field } = this.#at;
     if (this.#text && fieldsOf(this.#text)[field + num]) return this.#pick(text, field + num);
-    const next = this.#texts[text + num];
+    let at = text + num;
+    while (this.#texts[at] && !this.#isShown(this.#texts[at])) at += num;
+    const next = this.#texts[at];
     if (!next) return this.view.say(num > 0 ? "This is the last text of the video." : "This is the first text of the video.");
-    return this.#pick(text + num, num > 0 ? 0 : fieldsOf(next).length - 1);
+    return this.#pick(at, num > 0 ? 0 : fieldsOf(next).length - 1);
   }
 
   #nextOpen() {
     const { length } = this.#texts;
     const order = Array.from({ length }, (_, index) => (this.#at.text + 1 + index) % length);
-    const next = order.find((index) => this.#texts[index].state === null);
-    if (next === undefined) return this.view.say("All texts of this video are settled. Enter goes on.", "good");
+    const next = order.find((index) => this.#texts[index].state === null && this.#isShown(this.#texts[index]));
+    if (next === undefined) return this.view.say(`All texts ${this.#onlyFindings ? "with findings" : "of this video"} are settled. Enter goes on.`, "good");
     return this.#pick(next, 0);
   }
 
@@ -301,11 +316,32 @@ export class TextPage {
   #paint() {
     const numOpen = this.#texts.filter((text) => text.state === null).length;
     this.title.textContent = `Texts (${numOpen} open of ${this.#texts.length})`;
-    const cards = this.#texts.map((text, index) => textCard(text, {
+    this.#paintFilters();
+    const cards = this.#texts.map((text, index) => !this.#isShown(text) ? null : textCard(text, {
       isSelected: index === this.#at.text, field: this.#at.field, editing: this.#editing, span: this.#span, conflicts: this.#conflictsOf(text),
-    }, this.#cardHooks(index)));
-    replace(this.list, cards.length ? cards : el("p", { class: "empty", text: "No caption or summary for this video yet." }));
+    }, this.#cardHooks(index))).filter(Boolean);
+    const why = this.#texts.length ? "No text of this video has findings." : "No caption or summary for this video yet.";
+    replace(this.list, cards.length ? cards : el("p", { class: "empty", text: why }));
     this.list.querySelector(".text-card.is-selected .text-field.is-chosen")?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Nothing of findings where an audit has none. */
+  #paintFilters() {
+    const num = this.#texts.filter((text) => text.findings.length > 0).length;
+    const filter = (label, isOnly, count) => el("button", {
+      type: "button", class: "filter", "aria-pressed": String(this.#onlyFindings === isOnly),
+      on: { click: () => this.#show(isOnly), pointerdown: (event) => event.preventDefault() },
+    }, label, el("span", { class: "num", text: String(count) }));
+    const isUseful = num > 0 || this.#onlyFindings;
+    replace(this.filters, isUseful ? [filter("All", false, this.#texts.length), filter("With findings", true, num)] : []);
+  }
+
+  #show(isOnly) {
+    this.#onlyFindings = isOnly;
+    this.#editing = null;
+    this.#span = null;
+    if (this.#text) this.#paint();
+    else this.#goToFirst();
   }
 
   #cardHooks(index) {

@@ -27,7 +27,7 @@ export function textCard(text, look, hooks) {
   const nodes = fieldsOf(text).map((field, index) => fieldNode(text, field, { index, look, hooks }));
   const [fields, answers] = [nodes.slice(0, text.fields.length), nodes.slice(text.fields.length)];
   return el("article", { class: `text-card is-${text.granularity}${look.isSelected ? " is-selected" : ""}` },
-    head, look.conflicts.map((conflict) => conflictNode(conflict, hooks)), fields, look.isSelected && answers.length ? answersNode(answers) : null);
+    head, findingsNode(text.findings), look.conflicts.map((conflict) => conflictNode(conflict, hooks)), fields, look.isSelected && answers.length ? answersNode(answers) : null);
 }
 
 function fieldNode(text, field, { index, look, hooks }) {
@@ -42,6 +42,13 @@ function fieldNode(text, field, { index, look, hooks }) {
     if (look.isSelected && field.text !== field.original) node.append(diffNode(field.original, field.text, "Changes to what the model wrote"));
   }
   return node;
+}
+
+/** What an audit suspects of the text or of its questions; it may be wrong, and changes nothing. */
+function findingsNode(findings) {
+  if (findings.length === 0) return null;
+  return el("ul", { class: "findings", "aria-label": "Findings of the audit" }, findings.map(({ rule, meaning, detail }) =>
+    el("li", { title: meaning }, el("b", { text: rule.replaceAll("-", " ") }), " ", el("span", { text: detail }))));
 }
 
 /** The words, those marked as hallucinated and those being chosen. */

@@ -1,7 +1,7 @@
 """Where a command's work runs: on this machine, or on the Ray cluster that `--ray` names."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,20 @@ def refuse_gpus_with_ray(*, num_gpus: int | None, ray: str | None) -> None:
             "--gpus starts servers that only this machine can reach, and --ray sends the requests "
             "from others; start vLLM on the cluster (engine/executors/README.md says how) and name "
             "it with --endpoint"
+        )
+
+
+def refuse_tower_with_ray(dataset: "Dataset", names: Collection[str], *, ray: str | None) -> None:
+    """Raises `UsageError` before any work: a tower's weights are loaded once, on this machine."""
+    from engine.config import BASELINE
+    from engine.errors import UsageError
+
+    extractor = dataset.config.features.extractor
+    if ray is not None and "features" in names and extractor != BASELINE:
+        raise UsageError(
+            f"--ray makes features with the embedded extractor alone, and [features] extractor is "
+            f"{extractor}, a vision tower, which runs on this machine; make them first with "
+            "`vau-data features`, without --ray"
         )
 
 

@@ -59,6 +59,33 @@ def with_model(
     return with_section(dataset, changed)
 
 
+def with_families(dataset: "Dataset", names: list[str] | None) -> "Dataset":
+    """The dataset as if `[instruct] families` named these. Raises for one that there is not."""
+    from typing import get_args
+
+    import typer
+
+    from engine.formats import Family
+
+    if not names:
+        return dataset
+    for unknown in set(names) - set(get_args(Family)):
+        said = f"{unknown!r} is none of {', '.join(get_args(Family))}"
+        raise typer.BadParameter(said, param_hint="--family")
+    config = dataset.config
+    instruct = config.instruct.model_copy(update={"families": tuple(dict.fromkeys(names))})
+    return replace(dataset, config=config.model_copy(update={"instruct": instruct}))
+
+
+def remark_on_unlisted(dataset: "Dataset", names: list[str] | None) -> None:
+    """Say which families dataset.toml does not name, and what follows from that."""
+    if unlisted := [name for name in names or () if name not in dataset.config.instruct.families]:
+        remark(
+            f"note: [instruct] families of dataset.toml does not name {', '.join(unlisted)}; add "
+            "it, or `run` will not keep it up to date and `export` takes it only with --family"
+        )
+
+
 def with_section(dataset: "Dataset", section: "ModelSection") -> "Dataset":
     """The dataset as if dataset.toml had this section."""
     config = dataset.config.model_copy(update={section.stage: section})

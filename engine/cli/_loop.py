@@ -55,8 +55,8 @@ def _bring_up_to_date(
     from engine.flow import STEPS
 
     steps = [step for step in STEPS if step.name in names]
-    for label, report in do_steps(dataset, steps, flags):
-        reports.add(label, report)
+    for label, report, changes in do_steps(dataset, steps, flags):
+        reports.add(label, report, changes)
 
 
 def _train(dataset: "Dataset", flags: LoopFlags) -> "TrainReport":

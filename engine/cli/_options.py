@@ -1,9 +1,11 @@
 """The options that several commands share, each said once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
+
+from engine.formats import Family
 
 DatasetDir = Annotated[
     Path | None,
@@ -118,6 +120,16 @@ AllowBaseline = Annotated[
     bool,
     typer.Option(
         "--allow-baseline", help="Export also where baseline texts mix with a real model's."
+    ),
+]
+FAMILIES = "|".join(get_args(Family))
+Families = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--family",
+        metavar=FAMILIES,
+        show_default=False,
+        help="A kind of instructions; may be given several times. Default: [instruct] families.",
     ),
 ]
 AnnotationFile = Annotated[

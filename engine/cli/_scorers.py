@@ -52,17 +52,10 @@ def with_checkpoint(
     return _with(dataset, score=section.model_copy(update={"model": chosen}))
 
 
-def score_steps(dataset: "Dataset", *, ray: str | None) -> tuple[str, ...]:
+def score_steps(dataset: "Dataset") -> tuple[str, ...]:
     """What `score` runs. Raises `UsageError` before any work where a scorer cannot be used."""
-    from engine.errors import UsageError
-
     if dataset.config.score.is_baseline:
         return ("score",)
-    if ray is not None:
-        raise UsageError(
-            "--ray scores by motion alone; a scorer reads features, which are made here: leave out "
-            "--ray"
-        )
     refuse_other_extractor(dataset)
     return ("features", "score")
 

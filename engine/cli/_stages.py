@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from engine.cli._cluster import executor_for, refuse_gpus_with_ray
+from engine.cli._cluster import executor_for, refuse_gpus_with_ray, refuse_tower_with_ray
 from engine.cli._output import counted, print_json
 from engine.cli._scorers import with_scorer_loader
 from engine.cli._serving import (
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.runner import StageReport
     from engine.serving.plan import ServePlan
     from engine.status import Plan
+    from engine.text_changes import TextChanges
 
 _MOST_ITEMS_SHOWN = 20
 
@@ -50,18 +51,21 @@ class StageFlags:
 
 def run_stages(dataset: "Dataset", names: Sequence[str], flags: StageFlags) -> None:
     """Bring the named stages up to date, or only say what that would take."""
-    from engine.flow import STEPS
+    from engine.flow import named_steps
 
-    steps = [step for step in STEPS if step.name in names]
+    refuse_tower_with_ray(dataset, names, ray=flags.ray)
+    steps = [step for step in named_steps(dataset.config) if step.name in names]
     serving = plan_serving(dataset, names, flags.gpus, is_dry_run=flags.is_dry_run)
     if flags.is_dry_run:
         show_plans(dataset, steps, flags, serving)
         return
     with reporting(dataset, flags) as reports:
-        for label, report in do_steps(dataset, steps, flags, serving):
-            reports.add(label, report)
+        for label, report, changes in do_steps(dataset, steps, flags, serving):
+            reports.add(label, report, changes)
             if label == "ingest":
                 reports.add_intake(dataset)
+            if label == "instruct mcq" and report.num_done:
+                reports.add_letters(dataset)
 
 
 @dataclass
@@ -73,14 +77,17 @@ class Reports:
     rows: dict[str, Any] = field(default_factory=lambda: {"stages": []})
     _errors: list["TooManyRejectsError"] = field(default_factory=list)
 
-    def add(self, label: str, report: "StageReport") -> None:
-        """Say what a step did. Raises `TooManyRejectsError` where going on would be a waste."""
+    def add(self, label: str, report: "StageReport", changes: "TextChanges") -> None:
+        """Say what a step did, and old against new of the texts that it changed.
+
+        Raises `TooManyRejectsError` where going on would be a waste.
+        """
         from engine.errors import TooManyRejectsError
         from engine.runner import check_reject_rate
 
-        self.rows["stages"].append(as_row(label, report))
+        self.rows["stages"].append(as_row(label, report) | {"text_changes": asdict(changes)})
         if not self.is_json:
-            print(report_line(label, report), flush=True)
+            print("\n".join([report_line(label, report), *change_lines(changes)]), flush=True)
         try:
             check_reject_rate(report, self.max_reject_rate)
         except TooManyRejectsError as error:
@@ -99,6 +106,17 @@ class Reports:
         if not self.is_json:
             print("\n".join(intake_lines(intake)), flush=True)
         warn(intake.warnings)
+
+    def add_letters(self, dataset: "Dataset") -> None:
+        """Say how evenly the right letters of multiple choice are spread."""
+        from engine.families.mcq import right_letters
+        from engine.index import Index
+        from engine.mcq import told_letters
+
+        found = right_letters(Index(dataset))
+        self.rows["right_letters"] = found
+        if not self.is_json:
+            print(f"  {told_letters(found)}", flush=True)
 
     def raise_errors(self) -> None:
         """Raises the first `TooManyRejectsError` that did not stop the run."""
@@ -128,24 +146,30 @@ def do_steps(
     steps: Sequence["Step"],
     flags: StageFlags,
     serving: Mapping[str, "ServePlan"] = NO_PLANS,
-) -> Iterator[tuple[str, "StageReport"]]:
+) -> Iterator[tuple[str, "StageReport", "TextChanges"]]:
     """Run steps in order; each report under its step's label as soon as it is there.
 
     Servers of a stage run while its steps do, and only if there is something to do for them.
     """
     from engine.flow import run_step
     from engine.runner import RunOptions
+    from engine.text_changes import TextWatch
 
     steps = [with_scorer_loader(step) for step in steps]
     options = RunOptions(
         limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )
-    with executor_for(dataset, workers=flags.workers, ray=flags.ray) as executor:
+    writes_files = any(step.name == "features" for step in steps)
+    with executor_for(
+        dataset, workers=flags.workers, ray=flags.ray, writes_files=writes_files
+    ) as executor:
         for name, group in groupby(steps, key=lambda step: step.name):
             same_stage = list(group)
             with at_servers(dataset, same_stage, serving.get(name), options) as served:
                 for step in same_stage:
-                    yield step.label, run_step(served, step, executor=executor, options=options)
+                    watch = TextWatch.begin(served, step.name)
+                    report = run_step(served, step, executor=executor, options=options)
+                    yield step.label, report, watch.changes()
 
 
 def as_row(label: str, report: "StageReport") -> dict[str, Any]:
@@ -170,6 +194,23 @@ def report_line(label: str, report: "StageReport") -> str:
     if report.num_left:
         parts.append(f"{report.num_left} left by --limit")
     return f"{label}: {', '.join(parts)}; {report.seconds:.1f} s"
+
+
+def change_lines(changes: "TextChanges") -> Iterator[str]:
+    """Old against new, a line for each part of a text that says something else."""
+    from engine.text_changes import MOST_COMPARED, word_diff
+
+    if not changes.is_complete:
+        yield (
+            f"  more than {MOST_COMPARED:,} texts were made: not compared here; CHANGES.md of the "
+            "next release is"
+        )
+    for change in changes.changes[:_MOST_ITEMS_SHOWN]:
+        kept = ", but a person's words stand" if change.is_pinned else ""
+        told = word_diff(change.before or "", change.after or "")
+        yield f"  {change.target} {change.target_id}, {change.field}{kept}: {told}"
+    if (num_more := len(changes.changes) - _MOST_ITEMS_SHOWN) > 0:
+        yield f"  … and {num_more} more; --json has all"
 
 
 def show_plans(

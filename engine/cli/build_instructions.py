@@ -2,10 +2,11 @@
 
 from engine.cli import _options as opt
 
-EXAMPLE = "vau-data build-instructions --dry-run"
+EXAMPLE = "vau-data build-instructions --family hivau --family vad-instruct"
 
 
 def build_instructions(
+    family: opt.Families = None,
     dataset: opt.DatasetDir = None,
     dry_run: opt.DryRun = False,
     limit: opt.Limit = None,
@@ -16,10 +17,12 @@ def build_instructions(
     quiet: opt.Quiet = False,
 ) -> None:
     """Make questions and answers of captions and summaries."""
-    from engine.cli._datasets import open_dataset
+    from engine.cli._datasets import open_dataset, remark_on_unlisted, with_families
     from engine.cli._stages import StageFlags, run_stages
 
     flags = StageFlags(
         limit, workers, retry_rejects, max_reject_rate, dry_run, is_json=as_json, is_quiet=quiet
     )
-    run_stages(open_dataset(dataset), ("instruct",), flags)
+    opened = open_dataset(dataset)
+    remark_on_unlisted(opened, family)
+    run_stages(with_families(opened, family), ("instruct",), flags)

@@ -1,4 +1,4 @@
-"""`vau-data evaluate detection`: anomaly scores against human annotations."""
+"""`vau-data evaluate`: anomaly scores against human annotations, answers to multiple choice."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +10,14 @@ from engine.cli import _options as opt
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from train.metrics.multiple_choice import McqReport
     from train.metrics.report import DetectionReport, EvaluatedVideo
 
 DETECTION_EXAMPLE = (
     "vau-data evaluate detection --annotations Temporal_Anomaly_Annotation.txt --scores my_dataset"
 )
+
+MCQ_EXAMPLE = "vau-data evaluate mcq --questions my_dataset/releases/v1 --answers answers.jsonl"
 
 
 def detection(
@@ -112,3 +115,68 @@ def _write(dir_path: Path, report: "DetectionReport", videos: "Sequence[Evaluate
     for video in videos:
         name = f"{video.annotated.id.replace('/', '%2F')}.png"
         (tracks_dir_path / name).write_bytes(track_picture(video))
+
+
+def mcq(
+    questions: Annotated[
+        Path,
+        typer.Option(
+            "--questions",
+            metavar="PATH",
+            exists=True,
+            show_default=False,
+            help="A csv of multiple choice, or the folder of a release that has the format csv.",
+        ),
+    ],
+    answers: Annotated[
+        Path,
+        typer.Option(
+            "--answers",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help='A model\'s answers, a line {"id": "…", "answer": "…"} for each question; the id '
+            "is the csv's Question Id, else VIDEO NAME:N for a video's Nth question.",
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            show_default=False,
+            help="Of a release: this split alone. Default: all of them.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", show_default=False, help="Write mcq.md and mcq.json there."
+        ),
+    ] = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Score a model's answers to multiple choice."""
+    from engine.cli._output import print_json, remark
+    from train.metrics.multiple_choice import as_markdown, read_answers, read_questions, report_on
+
+    asked = read_questions(questions, split=split)
+    report = report_on(asked, read_answers(answers, asked))
+    if as_json:
+        print_json(report)
+    else:
+        print(as_markdown(report), end="")
+    if out is not None:
+        _write_mcq(out, report)
+        remark(f"written to {out}")
+
+
+def _write_mcq(dir_path: Path, report: "McqReport") -> None:
+    import orjson
+
+    from train.metrics.multiple_choice import as_markdown
+
+    dir_path.mkdir(parents=True, exist_ok=True)
+    (dir_path / "mcq.md").write_text(as_markdown(report), encoding="utf-8")
+    (dir_path / "mcq.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))

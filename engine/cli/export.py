@@ -22,6 +22,7 @@ def export(
             help="May be given several times. Default: [export] formats.",
         ),
     ] = None,
+    family: opt.Families = None,
     name: Annotated[
         str | None,
         typer.Option(show_default=False, help="Of the release. Default: [export] name."),
@@ -76,14 +77,14 @@ def export(
     """Write a release for trainers, with a dataset card."""
     if context.invoked_subcommand is not None:
         return
-    from engine.cli._datasets import open_dataset
+    from engine.cli._datasets import open_dataset, with_families
     from engine.cli._exports import do_export, export_lines, export_row, unsettled_items
     from engine.cli._output import print_json
     from engine.release import ExportOptions
 
     for unknown in set(format_ or ()) - set(get_args(Format)):
         raise typer.BadParameter(f"{unknown!r} is none of {FORMATS}", param_hint="--format")
-    opened = open_dataset(dataset)
+    opened = with_families(open_dataset(dataset), family)
     section = opened.config.export
     formats = cast("tuple[Format, ...]", tuple(dict.fromkeys(format_ or section.formats)))
     options = ExportOptions(

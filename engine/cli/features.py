@@ -24,6 +24,7 @@ def features(
     dry_run: opt.DryRun = False,
     limit: opt.Limit = None,
     workers: opt.Workers = None,
+    ray: opt.Ray = None,
     retry_rejects: opt.RetryRejects = False,
     max_reject_rate: opt.MaxRejectRate = None,
     as_json: opt.AsJson = False,
@@ -35,7 +36,10 @@ def features(
     from engine.cli._stages import StageFlags, run_stages
 
     flags = StageFlags(
-        limit, workers, retry_rejects, max_reject_rate, dry_run, is_json=as_json, is_quiet=quiet
+        *(limit, workers, retry_rejects, max_reject_rate, dry_run),
+        is_json=as_json,
+        is_quiet=quiet,
+        ray=ray,
     )
     opened = with_extractor(open_dataset(dataset), extractor, workers=workers)
     run_stages(opened, ("features",), flags)

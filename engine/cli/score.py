@@ -71,4 +71,4 @@ def score(
         ray=ray,
     )
     opened = with_checkpoint(open_dataset(dataset), checkpoint)
-    run_stages(opened, score_steps(opened, ray=ray), flags)
+    run_stages(opened, score_steps(opened), flags)

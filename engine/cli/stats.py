@@ -8,6 +8,7 @@ TITLES = {
     "split": "by split",
     "category": "by category",
     "questions": "questions",
+    "letters": "right letters of multiple choice; χ² with 3 degrees of freedom",
     "usage": "captions and summaries, and what they took",
     "serving": "servers started with --gpus, and what they cost",
 }

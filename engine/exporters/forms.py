@@ -1,6 +1,6 @@
 """The formats that are rows of JSON, one table: which file, which rows, what goes beside them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import UsageError
@@ -8,6 +8,7 @@ from engine.exporters.conversations import internvl_rows, llama_factory_row, swi
 from engine.exporters.footage import Footage
 from engine.exporters.hivau import in_release_order
 from engine.exporters.papers import vad_instruct_rows, vad_llama_row
+from engine.formats import Family
 from engine.tree import VideoNode
 from schemas import Instruction
 
@@ -31,8 +32,29 @@ class RowForm:
 
 TELL_TIMES = ("swift", "internvl", "parquet", "webdataset")
 """Formats whose readers take a stretch of a source video in place of a cut file."""
-WITHOUT_MEDIA = ("hivau-raw", "vad-llama")
+WITHOUT_MEDIA = ("hivau-raw", "vad-llama", "csv")
 """Formats that name no segment's file; times change nothing in them."""
+
+
+FAMILIES_OF: Mapping[str, tuple[Family, ...]] = {
+    "hivau-single": ("hivau",),
+    "hivau-multi": ("hivau",),
+    "vad-instruct": ("vad-instruct", "hivau"),
+    "csv": ("mcq",),
+}
+"""Formats of one paper's set -> what they carry; the others of instructions carry all."""
+
+
+def refuse_families(formats: Iterable[str], families: Collection[str]) -> None:
+    """Raises `UsageError` naming a format that can carry none of these families."""
+    for name in formats:
+        carried = FAMILIES_OF.get(name)
+        if carried is not None and not set(carried) & set(families):
+            raise UsageError(
+                f"{name} carries instructions of {' or '.join(carried)} alone, and the export is "
+                f"of {', '.join(families)}; add {carried[0]} to [instruct] families or --family, "
+                "or leave that format out"
+            )
 
 
 def refuse_times(formats: Iterable[str]) -> None:
@@ -78,9 +100,9 @@ def _vad_instruct(
 
 
 def _vad_llama(
-    node: VideoNode, _kept: Sequence[Instruction], _footage: Footage, _: int
+    node: VideoNode, kept: Sequence[Instruction], _footage: Footage, _: int
 ) -> Iterable[Mapping[str, object]]:
-    row = vad_llama_row(node)
+    row = vad_llama_row(node, kept)
     return [] if row is None else [row]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal, NotRequired, TypedDict
 
+from engine.formats import Family
 from engine.tree import VideoNode
 from schemas import Instruction, Summary, Video
 from schemas.base import Granularity, Span
@@ -120,6 +121,11 @@ def media_path(video: Video, *, granularity: Granularity, segment_id: str) -> st
 def in_release_order(instructions: Iterable[Instruction]) -> list[Instruction]:
     """One video's instructions as the release has them: clips, events, video; else unchanged."""
     return sorted(instructions, key=lambda instruction: _RANKS[instruction.granularity])
+
+
+def of_family(name: Family, instructions: Iterable[Instruction]) -> list[Instruction]:
+    """Those of one family, for forms that know no other."""
+    return [row for row in instructions if row.family == name]
 
 
 def single_rows(

@@ -5,16 +5,17 @@ from typing import TypedDict
 
 from engine.exporters.footage import source_path
 from engine.exporters.hivau import VIDEO_TAG, media_path
-from engine.intervals import Interval, merge_overlapping
-from engine.prompting import draw, fill, prompt_body
+from engine.families import vad_llama
+from engine.families.times import TimedEvent, TimesSubject
+from engine.prompting import draw
 from engine.tree import EventNode, VideoNode
 from schemas import Event, Instruction, Video
 
 VAD_INSTRUCT = "vad-instruct"
 """The family whose instructions are VAD-Instruct50k's items."""
 _POOL = "vad_instruct"
-_PLACES = 1
-"""Decimals of a time in VAD-LLaMA's answers."""
+VAD_LLAMA = "vad-llama"
+"""The family whose instructions are VAD-LLaMA's questions and answers."""
 
 # Holmes-VAD writes a space between the line break and the question.
 _TAG = VIDEO_TAG + " "
@@ -81,50 +82,34 @@ def _clip_name(video: Video, event: Event) -> str:
     return f"{video.id}_{start}_{end}"
 
 
-def vad_llama_row(node: VideoNode) -> VadLlamaRow | None:
-    """The video with the spans of its abnormal events; None where these are not known.
+def vad_llama_row(node: VideoNode, kept: Sequence[Instruction] = ()) -> VadLlamaRow | None:
+    """The video with its item of family `vad-llama`, else with the spans of its abnormal events.
 
-    That is: nothing says whether it is abnormal, or it is and nobody marked where.
+    None where these are not known: nothing says whether it is abnormal, or it is and nobody
+    marked where.
     """
-    spans = merge_overlapping(
-        (event.event.start_seconds, event.event.end_seconds)
-        for event in node.events
-        if _is_anomalous(event)
-    )
-    is_anomalous = _label(node)
-    if is_anomalous is None or bool(spans) != is_anomalous:
+    written = [turn for row in kept if row.family == VAD_LLAMA for turn in row.turns]
+    asked = written or vad_llama.turns(_times_of(node), draw)
+    if not asked:
         return None
-    answer = spans_told(spans, node.video.start_seconds) if spans else fill("vad_llama.normal", {})
     return {
         "video": source_path(node.video),
         "length": node.video.num_frames,
-        "QA": [{"q": prompt_body("vad_llama.question"), "a": answer}],
+        "QA": [{"q": turn.question, "a": turn.answer} for turn in asked],
     }
 
 
-def spans_told(spans: Sequence[Interval], start_seconds: float) -> str:
-    """VAD-LLaMA's answer about an abnormal video: its spans, counted from the first frame."""
-    told = [
-        fill(
-            "vad_llama.span",
-            {"start": _seconds(a - start_seconds), "end": _seconds(b - start_seconds)},
-        )
-        for a, b in spans
-    ]
-    return fill("vad_llama.abnormal", {"spans": " and ".join(told)})
+def _times_of(node: VideoNode) -> TimesSubject:
+    video = node.video
+    events = tuple(
+        TimedEvent((one.event.start_seconds, one.event.end_seconds), _verdict(one.event, one))
+        for one in node.events
+    )
+    interval = (video.start_seconds, video.end_seconds)
+    return TimesSubject(video.id, interval, _verdict(video, node), events)
 
 
-def _label(node: VideoNode) -> bool | None:
-    if node.video.is_anomalous is None and node.summary is not None:
+def _verdict(segment: Video | Event, node: VideoNode | EventNode) -> bool | None:
+    if segment.is_anomalous is None and node.summary is not None:
         return node.summary.is_anomalous
-    return node.video.is_anomalous
-
-
-def _is_anomalous(node: EventNode) -> bool | None:
-    if node.event.is_anomalous is None and node.summary is not None:
-        return node.summary.is_anomalous
-    return node.event.is_anomalous
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.{_PLACES}f}".removesuffix(".0")
+    return segment.is_anomalous

@@ -12,8 +12,9 @@ import orjson
 
 from engine.exporters.footage import Footage
 from engine.exporters.forms import ROW_FORMS, Companions, RowForm
-from engine.exporters.hivau import in_release_order, multi_row, raw_entry, single_rows
+from engine.exporters.hivau import in_release_order, multi_row, of_family, raw_entry, single_rows
 from engine.exporters.llava import llava_row
+from engine.exporters.mcq import csv_head, csv_rows
 from engine.exporters.parquet import ParquetWriter
 from engine.exporters.webdataset import WebDatasetWriter
 from engine.tree import VideoNode
@@ -177,6 +178,8 @@ def _writer(name: str, dir_path: Path, *, compat: bool, footage: Footage) -> Wri
     if name == "hivau-raw":
         files = _FileSet(dir_path, head=b"{\n", separator=b",\n", tail=b"\n}\n")
         return RowWriter(name, files, _write_raw, needs_all=True)
+    if name == "csv":
+        return RowWriter(name, _FileSet(dir_path, head=csv_head()), _write_csv, needs_all=True)
     files = _FileSet(dir_path)
     if name == "hivau-single":
         return RowWriter(name, files, _single_writer(compat=compat))
@@ -198,7 +201,7 @@ def _single_writer(*, compat: bool) -> WriteVideo:
         name = f"hivau-single/merge_instruction_{split_of(node.video)}.jsonl"
         form: Literal["train", "test"] = "test" if node.video.split == "test" else "train"
         first_id, rows = files.num_rows(name), list[bytes]()
-        for instruction in in_release_order(kept):
+        for instruction in in_release_order(of_family("hivau", kept)):
             start_id = first_id + len(rows)
             made = single_rows(node.video, instruction, start_id=start_id, form=form, compat=compat)
             rows.extend([_line(row) for row in made])
@@ -209,7 +212,8 @@ def _single_writer(*, compat: bool) -> WriteVideo:
 
 def _write_multi(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
     name = f"hivau-multi/instruction_{split_of(node.video)}.jsonl"
-    rows = (multi_row(node.video, instruction) for instruction in in_release_order(kept))
+    own = in_release_order(of_family("hivau", kept))
+    rows = (multi_row(node.video, instruction) for instruction in own)
     files.add(name, [_line(row) for row in rows])
 
 
@@ -217,6 +221,10 @@ def _write_llava(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) 
     name = f"llava/llava_{split_of(node.video)}.jsonl"
     rows = (llava_row(node.video, instruction) for instruction in in_release_order(kept))
     files.add(name, [_line(row) for row in rows])
+
+
+def _write_csv(files: _FileSet, node: VideoNode, kept: Sequence[Instruction]) -> None:
+    files.add(f"csv/{split_of(node.video)}.csv", list(csv_rows(node, kept)))
 
 
 def _form_writer(form: RowForm, footage: Footage) -> WriteVideo:

@@ -1,7 +1,6 @@
 """Items of the audits: videos with their texts, summaries with their sources, the whole corpus."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
 
@@ -30,8 +29,7 @@ def audit_item_of(finding: Finding) -> str:
 
 def to_audit_texts(facts: Facts, census: Census) -> Iterator[Pending[VideoNode]]:
     """Every video that has any text; stale as soon as anything that hangs on it changes."""
-    instruction_ids = _instruction_ids_of(facts)
-    trees = Trees(facts.index)
+    trees = Trees.over(facts)
     for video_id in facts.videos:
         event_ids = facts.event_ids_of.get(video_id, [])
         clip_ids = [id_ for event_id in event_ids for id_ in facts.clip_ids_of.get(event_id, ())]
@@ -42,12 +40,11 @@ def to_audit_texts(facts: Facts, census: Census) -> Iterator[Pending[VideoNode]]
         ]
         if not texts:
             continue
-        rows = (id_ for segment_id in segment_ids for id_ in instruction_ids.get(segment_id, ()))
         input_sha256 = digest(
             *texts,
             *_contents(facts, Video, [video_id]),
             *_contents(facts, Event, event_ids),
-            *_contents(facts, Instruction, rows),
+            *_contents(facts, Instruction, facts.instruction_ids(segment_ids)),
         )
         if census.wants(TEXTS_SCOPE + video_id, input_sha256):
             build = partial(trees.of, video_id)
@@ -129,11 +126,3 @@ def _text_at(facts: Facts, place: Place) -> str:
 def _contents(facts: Facts, record_type: type[Record], ids: Iterable[str]) -> list[bytes]:
     lines = facts.index.lines(record_type)
     return [facts.index.content(record_type, id_) for id_ in ids if id_ in lines]
-
-
-def _instruction_ids_of(facts: Facts) -> dict[str, list[str]]:
-    """Segment id -> ids of its instructions."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for instruction_id in sorted(facts.index.lines(Instruction)):
-        found[instruction_id.partition(":")[2]].append(instruction_id)
-    return found

@@ -1,6 +1,6 @@
-"""Items of the stages that only read texts: summarize (events, then videos) and instruct."""
+"""Items of summarize: events, from their clips' captions; videos, from their events' summaries."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import orjson
@@ -8,13 +8,11 @@ import orjson
 from engine.census import Census
 from engine.joins.facts import Facts
 from engine.stage import Pending, digest
-from engine.stages.instruct import InstructItem
 from engine.stages.summarize import SummarizeItem
-from schemas import Caption, Clip, Event, Record, Summary, Video
+from schemas import Caption, Event, Summary, Video
 
 EVENT_SCOPE = "event:"
 VIDEO_SCOPE = "video:"
-FAMILY_SCOPE = "hivau:"
 
 
 def to_summarize_events(facts: Facts, census: Census) -> Iterator[Pending[SummarizeItem]]:
@@ -110,52 +108,3 @@ def _events_never_summarized(facts: Facts) -> set[str]:
         if is_cut and all(clip_id in without for clip_id in clip_ids):
             never.add(event_id)
     return never
-
-
-def to_instruct(facts: Facts, census: Census) -> Iterator[Pending[InstructItem]]:
-    """Every captioned clip, every summarized event, every summarized video."""
-    ids_of = facts.segment_ids
-    yield from _to_instruct(facts, census, (Clip, Caption), ids_of["clip"], _clip_item)
-    yield from _to_instruct(facts, census, (Event, Summary), ids_of["event"], _event_item)
-    yield from _to_instruct(facts, census, (Video, Summary), ids_of["video"], _video_item)
-
-
-def _to_instruct(
-    facts: Facts,
-    census: Census,
-    types: tuple[type[Record], type[Record]],
-    segment_ids: Iterable[str],
-    build: Callable[[Facts, str], InstructItem],
-) -> Iterator[Pending[InstructItem]]:
-    """Of these segments, with the type of their texts, and how their items are made."""
-    segment_type, text_type = types
-    segments, texts = facts.index.lines(segment_type), facts.index.lines(text_type)
-    content_of = facts.index.reviewed_content
-    for segment_id in segment_ids:
-        if segment_id not in texts:
-            continue
-        input_sha256 = digest(
-            content_of(segment_type, segment_id, segments[segment_id]),
-            content_of(text_type, segment_id, texts[segment_id]),
-        )
-        item_id = FAMILY_SCOPE + segment_id
-        if census.wants(item_id, input_sha256):
-            yield Pending(item_id, input_sha256.hex(), "", partial(build, facts, segment_id))
-
-
-def _clip_item(facts: Facts, clip_id: str) -> InstructItem:
-    clip, caption = facts.index.view(Clip, clip_id), facts.index.view(Caption, clip_id)
-    interval = clip.start_seconds, clip.end_seconds
-    return InstructItem(clip_id, clip.video_id, "clip", interval, None, caption.text)
-
-
-def _event_item(facts: Facts, event_id: str) -> InstructItem:
-    event, summary = facts.index.view(Event, event_id), facts.index.view(Summary, event_id)
-    interval = event.start_seconds, event.end_seconds
-    return InstructItem(event_id, event.video_id, "event", interval, event.is_anomalous, summary)
-
-
-def _video_item(facts: Facts, video_id: str) -> InstructItem:
-    video, summary = facts.index.view(Video, video_id), facts.index.view(Summary, video_id)
-    interval = video.start_seconds, video.end_seconds
-    return InstructItem(video_id, video_id, "video", interval, video.is_anomalous, summary)

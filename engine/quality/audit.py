@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from engine.categories import load_domain
 from engine.config import Config
 from engine.dataset import Dataset
 from engine.flow import Step, run_step
@@ -18,6 +19,7 @@ from engine.joins.facts import Facts
 from engine.ledger import AUDIT_LEDGER
 from engine.models.build import judge_settings
 from engine.quality.audit_stages import DuplicateAudit, SupportAudit, TextAudit
+from engine.quality.category_words import DomainWords
 from engine.quality.judge import Judge
 from engine.quality.rules import RULES
 from engine.quality.text_rules import WordLimits
@@ -28,19 +30,26 @@ from schemas import Click, Clip, Event, Finding, Video
 def audit_texts(config: Config) -> TextAudit:
     """Videos -> findings in their texts and questions."""
     section = config.audit
-    return TextAudit(WordLimits(section.caption_words, section.summary_words))
+    limits = WordLimits(section.caption_words, section.summary_words)
+    return TextAudit(limits, words_of(config))
 
 
 def audit_support(config: Config) -> SupportAudit:
     """Summaries and what they were made from -> claims without support."""
     settings = judge_settings(config.audit)
-    return SupportAudit(None if settings is None else Judge(settings))
+    judge = None if settings is None else Judge(settings)
+    return SupportAudit(judge, words_of(config))
 
 
 def audit_corpus(config: Config) -> DuplicateAudit:
     """All texts -> those that say the same as an earlier one."""
     section = config.audit
     return DuplicateAudit(section.duplicate_similarity, section.duplicate_min_words)
+
+
+def words_of(config: Config) -> DomainWords:
+    """What the category file says that texts can name and claim."""
+    return DomainWords.of(load_domain(config.categories.file))
 
 
 AUDITS = (

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 from engine.ledger import AUDIT_LEDGER
 from engine.models.chat import Json
 from engine.progress import Vitals
-from engine.quality.claims import claims_in, claims_sha256
+from engine.quality.category_words import DomainWords
 from engine.quality.duplicates import find_alike
 from engine.quality.judge import Judge
 from engine.quality.rules import Target, finding
@@ -25,23 +25,26 @@ class TextAudit:
     """All texts and questions of one video, by rules."""
 
     limits: WordLimits
+    words: DomainWords
     name: ClassVar[str] = AUDIT_LEDGER
     writes: ClassVar[type[Record]] = Finding
     concurrency: ClassVar[int] = 1
 
     def fingerprint_parts(self) -> Mapping[str, Json]:
-        """The rules, their word list and limits."""
+        """The rules, their words and limits."""
         return {
             "audit": "texts",
             "version": RULES_VERSION,
             "caption_words": list(self.limits.caption),
             "summary_words": list(self.limits.summary),
-            "claims_sha256": claims_sha256(),
+            "words_sha256": self.words.sha256,
         }
 
     def process(self, item: Item[VideoNode]) -> Iterable[Record]:
         """No finding twice: two rows of one task may trip the same rule."""
-        return list({one.id: one for one in findings_in(item.body, self.limits)}.values())
+        return list(
+            {one.id: one for one in findings_in(item.body, self.limits, self.words)}.values()
+        )
 
 
 class SupportItem(NamedTuple):
@@ -60,6 +63,7 @@ class SupportAudit:
     """Claims of a summary that its sources do not make: by a judge, else by the word list."""
 
     judge: Judge | None
+    words: DomainWords
     name: ClassVar[str] = AUDIT_LEDGER
     writes: ClassVar[type[Record]] = Finding
 
@@ -86,7 +90,7 @@ class SupportAudit:
         """The judge, or the word list."""
         parts: dict[str, Json] = {"audit": "support", "version": RULES_VERSION}
         if self.judge is None:
-            return parts | {"claims_sha256": claims_sha256()}
+            return parts | {"words_sha256": self.words.sha256}
         return parts | {"judge": dict(self.judge.fingerprint_parts())}
 
     def process(self, item: Item[SupportItem]) -> Iterable[Record]:
@@ -102,8 +106,8 @@ class SupportAudit:
 
     def _by_words(self, body: SupportItem) -> list[str]:
         """Of the description alone: the judgement names the label, the analysis argues from it."""
-        supported = {claim for source in body.sources for claim in claims_in(source)}
-        claimed = claims_in(body.description)
+        supported = {claim for source in body.sources for claim in self.words.claims_in(source)}
+        claimed = self.words.claims_in(body.description)
         return [
             f"tells of {claim} ({word!r}), which none of {len(body.sources)} texts below it does"
             for claim, word in claimed.items()

@@ -1,15 +1,29 @@
 """Counts -> chances and bounds, exactly enough for any count that a person can make."""
 
+from collections.abc import Sequence
 from math import erfc, exp, lgamma, log, log1p, pi, sqrt
 
 _STEPS = 60
 """Halvings of [0, 1]: past what a float can tell apart."""
 
 
+def chi_squared_even(counts: Sequence[int]) -> float:
+    """Pearson's χ² of counts that should all be the same; 0 where there are none."""
+    even = sum(counts) / len(counts)
+    return sum((count - even) ** 2 / even for count in counts) if even else 0.0
+
+
 def chi_squared_tail(chi_squared: float) -> float:
     """Chance of a larger χ² with three degrees of freedom, which is where four letters leave it."""
     half = chi_squared / 2
     return erfc(sqrt(half)) + 2 * sqrt(half / pi) * exp(-half)
+
+
+def told_evenness(counts: Sequence[int]) -> str:
+    """How even four counts are, as reports say it: χ² and the chance of a larger one."""
+    chi_squared = chi_squared_even(counts)
+    chance = chi_squared_tail(chi_squared)
+    return f"χ² {chi_squared:.1f} with 3 degrees of freedom, p = {chance:.2g}"
 
 
 def binomial_tail(count: int, num: int, *, share: float) -> float:

@@ -9,11 +9,16 @@ from pathlib import Path
 
 from engine.errors import UsageError
 from engine.intervals import tiou
-from engine.quality.chances import binomial_tail, chi_squared_tail
+from engine.mcq import LETTERS
+from engine.quality.chances import (
+    binomial_tail,
+    chi_squared_even,
+    chi_squared_tail,
+    told_evenness,
+)
 from engine.quality.defects import Defect
 from engine.quality.published import FileReport
 
-LETTERS = ("A", "B", "C", "D")
 COLUMNS = ("Video Name", "Question", *(f"Option {number}" for number in range(1, 5)))
 ANSWER_COLUMN = re.compile(r"^Correct Option\b")
 MOST_BY_CHANCE = 0.001
@@ -27,6 +32,8 @@ _MISSING = ("", "-1", "-1.0", "nan")
 class McqRow:
     """One question with four options."""
 
+    id: str
+    """Of the column `Question Id`; else the video with the number, from 1, of its question."""
     video: str
     line: int
     question: str
@@ -34,6 +41,8 @@ class McqRow:
     answer: str
     """As it is written."""
     interval: tuple[str, str]
+    category: str
+    """Of the column `Anomaly Class`; empty where there is none."""
 
     @property
     def right(self) -> int | None:
@@ -51,25 +60,28 @@ def read_mcq(path: Path) -> list[McqRow]:
         if missing or answer is None:
             wanted = ", ".join([*missing, *(() if answer else ("Correct Option",))])
             raise UsageError(f"{path}: no column {wanted}; it has {', '.join(head) or 'none'}")
-        return [
-            _row(
-                {(key or "").strip(): value for key, value in row.items()}, reader.line_num, answer
-            )
-            for row in reader
-        ]
+        nth = Counter[str]()
+        rows = []
+        for values in reader:
+            row = {(key or "").strip(): value for key, value in values.items()}
+            nth[str(row["Video Name"])] += 1
+            rows.append(_row(row, (reader.line_num, nth[str(row["Video Name"])]), answer))
+        return rows
 
 
-def _row(row: Mapping[str, object], line: int, answer: str) -> McqRow:
+def _row(row: Mapping[str, object], place: tuple[int, int], answer: str) -> McqRow:
     def text(column: str) -> str:
         return str(row.get(column) or "").strip()
 
     return McqRow(
+        id=text("Question Id") or f"{text('Video Name')}:{place[1]}",
         video=text("Video Name"),
-        line=line,
+        line=place[0],
         question=text("Question"),
         options=tuple(text(f"Option {number}") for number in range(1, 5)),
         answer=text(answer),
         interval=(text("Start Time"), text("End Time")),
+        category=text("Anomaly Class"),
     )
 
 
@@ -153,12 +165,10 @@ def _skewed(letters: Counter[str], name: str) -> Iterator[Defect]:
     num = letters.total()
     if not num:
         return
-    chi_squared = sum((letters[letter] - num / 4) ** 2 / (num / 4) for letter in LETTERS)
-    chance = chi_squared_tail(chi_squared)
-    if chance < MOST_BY_CHANCE:
+    counts = [letters[letter] for letter in LETTERS]
+    if chi_squared_tail(chi_squared_even(counts)) < MOST_BY_CHANCE:
         shares = ", ".join(f"{letter} {letters[letter] / num:.0%}" for letter in LETTERS)
-        detail = f"{shares}; χ² {chi_squared:.1f} with 3 degrees of freedom, p = {chance:.1e}"
-        yield Defect("mcq-letters-skewed", name, detail)
+        yield Defect("mcq-letters-skewed", name, f"{shares}; {told_evenness(counts)}")
 
 
 def _betrayed(rows: Sequence[McqRow], name: str) -> Iterator[Defect]:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.models.replies import repeated_piece
-from engine.quality.category_words import categories_named, known_as, names_category
-from engine.quality.claims import claims_in
+from engine.quality.category_words import DomainWords
 from engine.quality.polarity import judgement_polarity
 from engine.quality.row_validators import presumes_anomaly
 from engine.quality.rules import Target, finding
-from engine.tree import EventNode, VideoNode
+from engine.tree import VideoNode
 from schemas import Caption, Finding, Instruction, Summary
 from schemas.base import Granularity
 
@@ -49,24 +48,22 @@ class _Text:
     categories: tuple[str, ...]
 
 
-def findings_in(node: VideoNode, limits: WordLimits) -> Iterator[Finding]:
+def findings_in(node: VideoNode, limits: WordLimits, words: DomainWords) -> Iterator[Finding]:
     """All rules that need no other video: in order of the tree."""
     for text in _texts(node):
         yield from _repetition(text)
         yield from _length(text, limits)
         yield from _hint(text)
-        yield from _anomaly_in_normal(text)
+        yield from _anomaly_in_normal(text, words)
     for event in node.events:
         if event.summary is not None:
-            yield from judgement_findings(event.summary, _label(event), event.event.categories)
+            label = (event.event.is_anomalous, event.event.categories)
+            yield from judgement_findings(event.summary, label, words)
     if node.summary is not None:
-        yield from judgement_findings(node.summary, node.video.is_anomalous, node.video.categories)
+        label = (node.video.is_anomalous, node.video.categories)
+        yield from judgement_findings(node.summary, label, words)
     for instruction in node.instructions:
         yield from unfit_questions(instruction)
-
-
-def _label(event: EventNode) -> bool | None:
-    return event.event.is_anomalous
 
 
 def _texts(node: VideoNode) -> Iterator[_Text]:
@@ -118,29 +115,31 @@ def _hint(text: _Text) -> Iterator[Finding]:
         yield finding("leaks-hint", text.place, detail, segment=text.segment)
 
 
-def _anomaly_in_normal(text: _Text) -> Iterator[Finding]:
+def _anomaly_in_normal(text: _Text, words: DomainWords) -> Iterator[Finding]:
     if text.is_anomalous is not False:
         return
-    if claims := claims_in(text.text):
-        words = ", ".join(f"{claim} ({word!r})" for claim, word in claims.items())
-        detail = f"normal, but tells of {words}: {text.text!r:.160}"
+    if claims := words.claims_in(text.text):
+        told = ", ".join(f"{claim} ({word!r})" for claim, word in claims.items())
+        detail = f"normal, but tells of {told}: {text.text!r:.160}"
         yield finding("anomaly-in-normal", text.place, detail, segment=text.segment)
 
 
 def judgement_findings(
-    summary: Summary, is_anomalous: bool | None, categories: tuple[str, ...]
+    summary: Summary, label: tuple[bool | None, tuple[str, ...]], words: DomainWords
 ) -> Iterator[Finding]:
-    """Label against judgement: whether there is an anomaly, then which one."""
+    """Label (abnormal, categories) against judgement: whether there is an anomaly, then which."""
+    is_anomalous, categories = label
     place: tuple[Target, str] = ("summary", summary.id)
     segment = (summary.video_id, summary.id)
     said = judgement_polarity(summary.judgement)
     if None not in (said, is_anomalous) and said != is_anomalous:
-        label = "abnormal" if is_anomalous else "normal"
-        detail = f"labelled {label}, judged {summary.judgement!r:.160}"
+        labelled = "abnormal" if is_anomalous else "normal"
+        detail = f"labelled {labelled}, judged {summary.judgement!r:.160}"
         yield finding("label-against-judgement", place, detail, segment=segment)
     elif is_anomalous and categories:
-        others = categories_named(summary.judgement) - known_as(categories)
-        if others and not any(names_category(summary.judgement, one) for one in categories):
+        said_of = summary.judgement
+        others = words.categories_named(said_of) - words.known_as(categories)
+        if others and not any(words.names_category(said_of, one) for one in categories):
             detail = (
                 f"labelled {', '.join(categories)}, but the judgement names "
                 f"{', '.join(sorted(others))}: {summary.judgement!r:.160}"

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from engine import flow
+from engine.categories import load_domain
 from engine.census import Census
 from engine.config import Config
 from engine.dataset import Dataset
@@ -21,7 +22,7 @@ from engine.joins.facts import Facts
 from engine.ledger import TWIN_LEDGER
 from engine.models.chat import Json
 from engine.progress import Vitals
-from engine.quality.claims import claims_in
+from engine.quality.category_words import DomainWords
 from engine.runner import Executor, RunOptions, StageReport
 from engine.stage import Item, Pending, canonical_json, digest
 from engine.stages.caption import CaptionItem, CaptionStage
@@ -175,8 +176,9 @@ _MOST_EXAMPLES = 5
 
 
 def report_on_twins(dataset: Dataset) -> TwinReport:
-    """Claims by the word list of `manifests/claims.toml`; what a clause denies does not count."""
+    """Claims by the words of the category file; what a clause denies does not count."""
     index = Index(dataset)
+    claims_in = DomainWords.of(load_domain(dataset.config.categories.file)).claims_in
     twins = list(index.all(Twin))
     claimed = {one.id: claims_in(one.text) for one in twins}
     clip_ids_of = Facts(index).clip_ids_of

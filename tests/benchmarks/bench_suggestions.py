@@ -3,17 +3,19 @@
 Run: `python -m tests.benchmarks.bench_suggestions CLIPS WORK_DIR [SEED]`, where CLIPS has the
 folders `fight` and `normal`, and WORK_DIR is empty; needs torch. The videos are those of
 `tests.benchmarks.fights`, divided by that seed: twelve of its test part, whose clips the trained
-scorer never saw. Both annotators work on a real server and tell a fight from the rest without
+scorer never saw. All annotators work on a real server and tell a fight from the rest without
 fail, so that only where they look differs:
 
 * alone: plays every video once from end to end and presses M in each event;
+* skimming: G plays glances and what the scores point at; who has seen half a second of an event
+  presses M 0.2 to 0.5 s later, and the page takes half a second off;
 * with suggestions: N goes to the first and loops 2 s around it; A if its frame is in an event, M
   if an event is in the loop elsewhere, X if there is none; what no suggestion shows is not seen.
 """
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +29,16 @@ from tests.benchmarks.fights_scorer import fights_dataset
 
 NUM_VIDEOS = 12
 LOOP_SECONDS = 2.0
+ENOUGH_SECONDS = 0.5
+"""How much of an event one must see to know that it is one."""
+REACTION_SECONDS = 0.2
+LATE_SECONDS = 0.3
+"""The most by which a press is later than that."""
+TAKEN_OFF_SECONDS = 0.5
+"""By the page, while it skims."""
 RECIPE = "laptop"
 Truth = dict[str, list[Interval]]
+Way = Callable[[Browser, Truth], "Work"]
 
 
 @dataclass
@@ -72,10 +82,15 @@ def main(arguments: Sequence[str]) -> None:
     # Before anybody marks: marks are clicks, and clicks are what scorers learn from.
     _run(dataset, "train", "scorer", "--recipe", RECIPE)
     _run(dataset, "score", "--quiet")
-    works = {"none": _worked(dataset, "alone", truth), "motion": _worked(dataset, "motion", truth)}
+    works = {
+        "none, whole": _worked(dataset, "alone", truth, _without_suggestions),
+        "motion, skim": _worked(dataset, "skim", truth, _skimming),
+        "motion, N": _worked(dataset, "motion", truth, _with_suggestions),
+    }
     (checkpoint,) = (dataset.dir_path / "checkpoints").glob("*/model.safetensors")
     _run(dataset, "score", "--quiet", "--checkpoint", str(checkpoint))
-    works["trained"] = _worked(dataset, "trained", truth)
+    works["trained, skim"] = _worked(dataset, "trained-skim", truth, _skimming)
+    works["trained, N"] = _worked(dataset, "trained", truth, _with_suggestions)
     _report(works)
 
 
@@ -85,17 +100,17 @@ def _run(dataset: Dataset, *arguments: str) -> None:
         raise SystemExit(f"vau-data {' '.join(arguments)} ended with {code}")
 
 
-def _worked(dataset: Dataset, name: str, truth: Truth) -> Work:
+def _worked(dataset: Dataset, name: str, truth: Truth, work: Way) -> Work:
     """What somebody of that name does, on a server of the dataset as it is now."""
     opened = Dataset.open(dataset.dir_path)
     add_account(opened, name)
     with running(opened, local_user=None) as site, closing(site.signed_in(name)) as browser:
-        return (_without_suggestions if name == "alone" else _with_suggestions)(browser, truth)
+        return work(browser, truth)
 
 
 def _report(works: dict[str, Work]) -> None:
-    print("suggestions   keys   seen (s)   share    recall   precision")
-    whole_seconds = works["none"].seen_seconds
+    print("suggestions    keys   seen (s)   share    recall   precision")
+    whole_seconds = works["none, whole"].seen_seconds
     for name, work in works.items():
         recall, precision = (
             f"{work.num_found}/{work.num_events}",
@@ -103,7 +118,7 @@ def _report(works: dict[str, Work]) -> None:
         )
         share = work.seen_seconds / whole_seconds
         seen = f"{work.seen_seconds:10.0f} {share:7.0%}"
-        print(f"{name:12} {work.num_keys:5} {seen} {recall:>9} {precision:>11}")
+        print(f"{name:13} {work.num_keys:5} {seen} {recall:>9} {precision:>11}")
 
 
 def _without_suggestions(browser: Browser, truth: Truth) -> Work:
@@ -120,6 +135,44 @@ def _without_suggestions(browser: Browser, truth: Truth) -> Work:
         work.num_keys += 2 + len(marks)
         work.close(marks, events)
     return work
+
+
+def _skimming(browser: Browser, truth: Truth) -> Work:
+    """G, M once in each event that was seen, Enter."""
+    work, rng = Work(), random.Random(0)
+    for name, events in truth.items():
+        opaque = browser.opaque(name)
+        parts: list[Interval] = [(start, end) for start, end in browser.video(opaque)["skim"]]
+        work.looked_at += parts
+        marks = [
+            mark
+            for event in events
+            if (mark := _pressed(parts, event, late=rng.uniform(0, LATE_SECONDS))) is not None
+        ]
+        for seconds in marks:
+            _mark(browser, opaque, seconds, "human")
+        browser.do(opaque, "video.state", state="done" if marks else "nothing")
+        work.num_keys += 2 + len(marks)
+        work.close(marks, events)
+    return work
+
+
+def _pressed(parts: Sequence[Interval], event: Interval, *, late: float) -> float | None:
+    """Where the mark of an event lands that a skim shows; None where too little of it is shown.
+
+    The press comes 0.2 s and `late` after `ENOUGH_SECONDS` of the event were played, and the page
+    goes `TAKEN_OFF_SECONDS` back along the parts: to where so much of the event had been played.
+    """
+    shown = [(max(start, event[0]), min(end, event[1])) for start, end in parts]
+    shown = [(start, end) for start, end in shown if end > start]
+    if sum(end - start for start, end in shown) < ENOUGH_SECONDS - 1e-9:
+        return None
+    left = ENOUGH_SECONDS + REACTION_SECONDS + late - TAKEN_OFF_SECONDS
+    for start, end in shown:
+        if start + left < end:
+            return start + left
+        left -= end - start
+    return None
 
 
 def _with_suggestions(browser: Browser, truth: Truth) -> Work:

@@ -12,6 +12,9 @@ from schemas import Caption, Clip, Event, Provenance, Record, Summary, Video
 HIVAU_VIDEOS, HIVAU_EVENTS, HIVAU_CLIPS = 5_443, 11_076, 55_806
 """Holmes-VAU's paper, section 3.2."""
 
+CATEGORIES = ("Abuse", "Arson", "Burglary", "Explosion", "Fighting", "RoadAccidents", "Shooting")
+"""Of UCF-Crime's, in turn."""
+
 _SENTENCE = (
     "the man in a dark coat walks past two parked cars while a woman with an umbrella waits near "
     "the door of the shop and suddenly several people start to run towards the crossing"
@@ -35,7 +38,8 @@ def _videos(rng: random.Random, scale: float) -> Iterator[ImportedVideo]:
     events_of = _shares(round(HIVAU_EVENTS * scale), num_videos)
     clips_of = iter(_shares(round(HIVAU_CLIPS * scale), sum(events_of)))
     for number, num_events in enumerate(events_of):
-        video = _video(f"Abuse{number:06d}_x264", is_anomalous=number % 2 == 0)
+        category = CATEGORIES[number // 2 % len(CATEGORIES)]
+        video = _video(f"{category}{number:06d}_x264", category, is_anomalous=number % 2 == 0)
         records = tuple(_records(rng, video, [next(clips_of) for _ in range(num_events)]))
         yield ImportedVideo(video.id, video, records)
 
@@ -44,13 +48,13 @@ def _shares(total: int, parts: int) -> list[int]:
     return [total * (part + 1) // parts - total * part // parts for part in range(parts)]
 
 
-def _video(video_id: str, *, is_anomalous: bool) -> Video:
+def _video(video_id: str, category: str, *, is_anomalous: bool) -> Video:
     return Video(
         id=video_id,
         source="ucf-crime",
         split="train",
         is_anomalous=is_anomalous,
-        categories=("Abuse",) if is_anomalous else (),
+        categories=(category,) if is_anomalous else (),
         start_seconds=0.0,
         end_seconds=900.0,
         num_frames=27_000,

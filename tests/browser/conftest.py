@@ -44,7 +44,7 @@ def browser() -> "Iterator[Browser]":
         chromium.close()
 
 
-NUM_PLAIN = 24
+NUM_PLAIN = 27
 NUM_FINISHED = 14
 CONFIG = "[annotate]\nblind_share = 0.0\n"
 

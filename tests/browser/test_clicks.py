@@ -196,3 +196,49 @@ def test_key_can_be_another_one(desk: Desk) -> None:
     desk.press("m")
     marked(desk, "u")
     assert len(desk.frames()) == 1
+
+
+def test_skim_plays_its_parts_alone_and_the_video_counts_as_seen(plain: Server, desk: Desk) -> None:
+    parts = desk.see("content.bench.info.skim")
+    assert [part[0] for part in parts] == [0, 2, 4, 6]
+    desk.press("g")
+    desk.wait("content.stage.isSkimming")
+    desk.wait("!content.stage.isSkimming", 30)
+    assert "Skimmed to the end" in desk.notice()
+    desk.press("b")
+    desk.saved()
+    (said,) = plain.deeds(desk.video, "video.state")
+    assert said["state"] == "nothing"
+    acts = [act["do"] for act in plain.acts(desk.video, seen=True)]
+    seen = [span for act in acts if act["op"] == "video.seen" for span in act["ranges"]]
+    assert all(any(a - 0.05 <= start < end <= b + 0.2 for a, b in parts) for start, end in seen)
+    assert 2.4 <= sum(end - start for start, end in seen) <= 3.6
+
+
+def test_mark_of_a_skim_lies_in_a_part_that_was_played(plain: Server, desk: Desk) -> None:
+    parts = desk.see("content.bench.info.skim")
+    desk.press("g")
+    for number in (1, 2, 3):
+        desk.wait(
+            f"content.stage.seconds >= {parts[number][0]} && !content.stage.frames.video.seeking"
+        )
+        desk.press("m")
+        desk.wait(f"content.marksShown.length === {number}")
+    desk.press("k")
+    assert not desk.see("content.stage.isSkimming")
+    desk.saved()
+    marks = [mark["time_seconds"] for mark in plain.deeds(desk.video, "mark.add")]
+    assert len(marks) == 3
+    assert all(any(a <= mark <= b for a, b in parts) for mark in marks)
+
+
+def test_seeking_ends_a_skim_and_it_goes_on_from_there(desk: Desk) -> None:
+    desk.press("g")
+    desk.wait("content.stage.seconds > 0.2")
+    desk.press("Shift+ArrowRight")
+    desk.wait("!content.stage.isSkimming && content.stage.seconds > 7.9")
+    desk.press("k", *["ArrowLeft"] * 4)
+    before = desk.see("content.stage.seconds")
+    desk.press("g")
+    desk.wait("!content.stage.isSkimming && content.stage.seconds >= 6.6")
+    assert 3.9 < before < 4.0

@@ -1,13 +1,19 @@
 """The text page: edits, verdicts, words that tell of nothing, and two people at one text."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from engine.dataset import Dataset
+from engine.flow import run_step
+from engine.quality.audit import AUDITS
+from engine.runner import RunOptions
 from tests.annotator_ui.site import an_event_of
 from tests.browser.harness import Desk, Server, a_desk, opened
+from tests.builders import HERE
 
 SCRIPT = "<script>window.wasRun = 1</script><img src=x onerror='window.wasRun = 2'>"
 
@@ -119,3 +125,33 @@ def test_answer_is_edited_under_its_question(finished: Server, desk: Desk) -> No
     assert question in shown
     assert "A car burns." in shown
     assert desk.see("root.querySelectorAll('.chip').length") == 0
+
+
+def audited(dataset: Dataset, *, num_videos: int) -> None:
+    """As if captions had to be very long, so that each of the first videos has one finding."""
+    audit = dataset.config.audit.model_copy(update={"caption_words": (500, 900)})
+    strict = replace(dataset, config=dataset.config.model_copy(update={"audit": audit}))
+    run_step(strict, AUDITS[0], executor=HERE, options=RunOptions(is_quiet=True, limit=num_videos))
+
+
+def test_findings_stand_beside_their_text_and_can_be_shown_alone(
+    finished: Server, browser: Browser
+) -> None:
+    audited(finished.dataset, num_videos=1)
+    desk = a_desk(browser, finished, "text")
+    desk.open("Abuse000")
+    desk.wait("root.querySelectorAll('.text-card').length > 2")
+    [caption] = desk.texts(".text-card.is-clip")
+    assert "length out of range" in caption
+    assert "500 to 900 are allowed" in caption
+    assert desk.see("root.querySelectorAll('.text-card:not(.is-clip) .findings').length") == 0
+    desk.page.locator("vau-player[page=text] .side").get_by_text("With findings").click()
+    desk.wait("root.querySelectorAll('.text-card').length === 1")
+    assert desk.see("root.querySelector('.text-card.is-selected.is-clip') !== null")
+    num_fields = len(desk.texts(".text-field"))
+    desk.press(*["ArrowDown"] * num_fields)
+    assert "the last text" in desk.notice()
+    desk.page.locator("vau-player[page=text] .queue").get_by_text("With findings").click()
+    desk.wait("root.querySelectorAll('.queue [role=option]').length === 1")
+    assert "Abuse000" in desk.text(".queue [role=option]").replace("\n", "")
+    desk.page.context.close()

@@ -13,6 +13,7 @@ from engine.quality.audit import AUDITS
 from engine.stage import fingerprint_of
 from tests.builders import a_dataset, a_video
 
+FACTORY = Path(__file__).with_name("factory.toml")
 URL = "http://127.0.0.1:9/v1"
 SERVED = {"model": "tiny", "endpoints": (URL,)}
 BASE: dict[str, dict[str, Any]] = {"caption": SERVED, "summarize": SERVED, "audit": SERVED}
@@ -65,8 +66,8 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "annotate.keymap": ({"mark": "K"}, NOTHING),
     "annotate.blind_share": (0.5, NOTHING),
     "annotate.seeded_share": (0.05, NOTHING),
-    "annotate.guidelines": ("guidelines.toml", NOTHING),
     "annotate.cache_gib": (1.0, NOTHING),
+    "annotate.shortest_event_seconds": (1.0, NOTHING),
     "propose.alpha": (0.5, {"propose"}),
     "propose.use_baseline_scores": (True, {"propose"}),
     "propose.min_score": (0.25, {"propose"}),
@@ -110,7 +111,11 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "vllm.start_seconds": (9.0, NOTHING),
     "vllm.stall_seconds": (9.0, NOTHING),
     "vllm.price_per_gpu_hour": (2.5, NOTHING),
+    "categories.file": (str(FACTORY), {"audit texts"}),
     "instruct.families": (("hivau",), NOTHING),
+    "instruct.mcq_tiou": (0.5, NOTHING),  # these three reach items as their input
+    "instruct.spans": ("scores", NOTHING),
+    "instruct.span_score": (0.9, NOTHING),
     "export.formats": (("llava",), NOTHING),
     "export.name": ("v1", NOTHING),
     "run.workers": (7, NOTHING),
@@ -180,7 +185,7 @@ def test_an_unknown_key_is_refused_and_the_known_ones_are_named(tmp_path: Path) 
 def test_an_unknown_section_is_refused(tmp_path: Path) -> None:
     said = refusal(tmp_path, "[captions]\nmodel = 'x'\n")
     assert "unknown key `captions`" in said
-    assert "caption, check, clip" in said
+    assert "caption, categories, check, clip" in said
 
 
 def test_a_preset_makes_stale_what_its_settings_would() -> None:

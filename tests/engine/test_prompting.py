@@ -84,7 +84,7 @@ import json, sys
 from pathlib import Path
 from engine import prompting
 from engine.config import Config
-from engine.flow import FLOW
+from engine.flow import STEPS
 from engine.stage import fingerprint_of
 
 assert prompting.PROMPTS_DIR_PATH == Path("prompts").resolve()
@@ -100,7 +100,7 @@ for edit in [None, *json.loads(sys.argv[1])]:
         path.write_text(text.replace(old, new, 1))
         prompting.prompt_body.cache_clear()
         prompting.questions.cache_clear()
-    built = {f"{step.name} {step.scope}".strip(): step.build(SERVED) for step in FLOW}
+    built = {step.label: step.build(SERVED) for step in STEPS}
     found.append({label: fingerprint_of(stage) for label, stage in built.items()})
 print(json.dumps(found))
 """
@@ -109,13 +109,14 @@ EDITS = [
     ("caption_clip.md", "source:", "origin:", set()),
     ("summarize_video.normal.md", "source:", "origin:", set()),
     ("caption_clip.md", "Please", "Kindly", {"caption"}),
-    ("summarize_event.abnormal.md", "dense", "short", {"summarize event:"}),
-    ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize video:"}),
+    ("summarize_event.abnormal.md", "dense", "short", {"summarize events"}),
+    ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize videos"}),
     ("repair_summary.md", "source:", "origin:", set()),
-    ("repair_summary.md", "Error:", "Wrong:", {"summarize event:", "summarize video:"}),
+    ("repair_summary.md", "Error:", "Wrong:", {"summarize events", "summarize videos"}),
     ("check_schema.md", "Tell me", "Write", set()),
     ("check_alive.md", "Hi", "Hello", set()),
-    ("questions/judgement.txt", "?", "??", {"instruct"}),
+    ("questions/judgement.txt", "?", "??", {"instruct hivau"}),
+    ("questions/vad_instruct.txt", "?", "??", {"instruct vad-instruct"}),
     ("questions/caption.txt", "\n", "\n\n", set()),
 ]
 """File, what is replaced by what, and the steps for which that matters."""

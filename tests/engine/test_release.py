@@ -335,16 +335,16 @@ def test_an_export_with_steps_left_to_do_says_so_on_the_card_and_on_standard_err
     add_review(dataset, a_review("caption", "Abuse1_E0C0", edit))
     run_named(dataset, "summarize event:")
     unsettled = unsettled_items(dataset)
-    assert unsettled == {"summarize videos": 1, "instruct": 2}
+    assert unsettled == {"summarize videos": 1, "instruct hivau": 2}
     said = capsys.readouterr().err
-    assert "not settled (summarize videos 1, instruct 2)" in said
+    assert "not settled (summarize videos 1, instruct hivau 2)" in said
     assert "vau-data run" in said
     root = exported(dataset, unsettled=unsettled).dir_path
     said_in_json = Release.model_validate_json((root / "release.json").read_bytes()).unsettled
     assert said_in_json == unsettled
     card = (root / "README.md").read_text()
     limits = card.partition("## Known limits")[2]
-    assert "- 2 items of stage `instruct` were not settled when this was exported." in limits
+    assert "- 2 items of stage `instruct hivau` were not settled when this was exported." in limits
 
 
 def test_an_export_of_a_settled_dataset_says_nothing_about_work_left(

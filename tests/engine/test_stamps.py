@@ -50,9 +50,9 @@ def stamp_of(dataset: Dataset, label: str) -> Path:
 
 def test_a_step_at_rest_leaves_a_stamp_and_counts_as_before(at_rest: Dataset) -> None:
     again = run(at_rest)
-    assert again["instruct"].num_settled_before == 3
-    assert again["instruct"].num_done == 0
-    assert stamp_of(at_rest, "instruct").exists()
+    assert again["instruct hivau"].num_settled_before == 3
+    assert again["instruct hivau"].num_done == 0
+    assert stamp_of(at_rest, "instruct hivau").exists()
 
 
 def test_a_stamp_that_holds_spares_reading_the_records(at_rest: Dataset) -> None:
@@ -60,7 +60,7 @@ def test_a_stamp_that_holds_spares_reading_the_records(at_rest: Dataset) -> None
     state = path.stat()
     path.write_bytes(b"x" * (state.st_size - 1) + b"\n")
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-    [step] = [step for step in FLOW if step.label == "instruct"]
+    [step] = [step for step in FLOW if step.label == "instruct hivau"]
     assert run_step(at_rest, step, executor=HERE, options=QUIET).num_settled_before == 3
 
 
@@ -77,8 +77,8 @@ def move_an_event(dataset: Dataset) -> None:
     ("touch", "label"),
     [
         (edit_a_caption, "summarize events"),
-        (edit_a_caption, "instruct"),
-        (move_an_event, "instruct"),
+        (edit_a_caption, "instruct hivau"),
+        (move_an_event, "instruct hivau"),
     ],
 )
 def test_a_touched_input_wakes_the_steps_that_read_it(
@@ -89,12 +89,12 @@ def test_a_touched_input_wakes_the_steps_that_read_it(
 
 
 def test_a_changed_setting_wakes_the_step(at_rest: Dataset) -> None:
-    assert run(reconfigured(at_rest, "[dataset]\nseed = 7\n"))["instruct"].num_done == 3
+    assert run(reconfigured(at_rest, "[dataset]\nseed = 7\n"))["instruct hivau"].num_done == 3
 
 
 def test_a_broken_stamp_counts_for_nothing(at_rest: Dataset) -> None:
-    stamp_of(at_rest, "instruct").write_bytes(b"{")
-    report = run(at_rest)["instruct"]
+    stamp_of(at_rest, "instruct hivau").write_bytes(b"{")
+    report = run(at_rest)["instruct hivau"]
     assert (report.num_settled_before, report.num_done) == (3, 0)
 
 

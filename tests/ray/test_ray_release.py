@@ -17,7 +17,7 @@ from engine.release import ExportOptions, export
 from engine.runner import Executor, Outcome, RunOptions
 from engine.stage import Pending, Stage
 from engine.trees import Trees
-from tests.builders import a_click, a_dataset, bring_in, copy_of, run_all
+from tests.builders import a_click, a_dataset, bring_in, copy_of, run_all, run_named
 from tests.ray.clusters import OneCpuNodes, on, one_cpu_nodes
 from tests.ray.store import SHARED_VIDEOS
 
@@ -105,6 +105,21 @@ def test_what_one_machine_began_a_cluster_ends_without_doing_anything_again(
         again = run_all(done_here, executor=ray_executor)
     assert before["ingest"].num_done + after["ingest"].num_done == 2 * len(VIDEOS)
     assert all(report.num_done == 0 for report in again.values())
+
+
+def test_a_cluster_makes_the_features_that_this_machine_makes(
+    done_here: Dataset, cluster: OneCpuNodes, tmp_path: Path
+) -> None:
+    there = copy_of(done_here, tmp_path / "there")
+    here = copy_of(done_here, tmp_path / "here")
+    with on(cluster, shared_paths=(there.dir_path,)) as executor:
+        (report,) = run_named(there, "features", executor=executor)
+    with LocalExecutor(workers=2) as local:
+        run_named(here, "features", executor=local)
+    assert report.num_done == 2 * len(VIDEOS)
+    found = {path.name: path.read_bytes() for path in there.dir_path.glob("features/*/*.npy")}
+    assert len(found) == report.num_done
+    assert found == {path.name: path.read_bytes() for path in here.dir_path.glob("features/*/*")}
 
 
 def test_a_cluster_cuts_the_files_of_a_release(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.dataset import Dataset
 from engine.errors import UsageError
-from engine.exporters.papers import spans_told
+from engine.families.vad_llama import told
 from engine.features import load_features
 from engine.index import Index
 from engine.intervals import Interval
@@ -97,7 +97,7 @@ def _answer(
     scores = scorer.score(load_features(dataset, track))
     spans = anomalous_spans(scores, [*track.snippet_starts_seconds, track.end_seconds])
     if spans:
-        return spans_told(spans, video.start_seconds)
+        return told((a - video.start_seconds, b - video.start_seconds) for a, b in spans)
     return None if video.is_anomalous else fill("vad_llama.normal", {})
 
 

@@ -48,11 +48,14 @@ def test_a_checkpoint_that_is_not_there_is_named_before_any_work(dataset: Path) 
     assert not (dataset / "features").exists()
 
 
-def test_a_scorer_and_a_cluster_exclude_each_other(dataset: Path) -> None:
+@pytest.mark.parametrize("command", [("features",), ("run",)])
+def test_a_vision_tower_is_not_sent_to_a_cluster(dataset: Path, command: tuple[str, ...]) -> None:
     (dataset / "scorer.bin").write_bytes(b"weights")
-    outcome = vau("score", "--checkpoint", "scorer.bin", "--ray", "auto", cwd=dataset)
+    with (dataset / "dataset.toml").open("a") as file:
+        file.write('\n[score]\nmodel = "scorer.bin"\n[features]\nextractor = "weights/clip"\n')
+    outcome = vau(*command, "--ray", "auto", cwd=dataset)
     assert outcome.code == 2
-    assert "leave out --ray" in outcome.err
+    assert "runs on this machine" in outcome.err
 
 
 @pytest.fixture

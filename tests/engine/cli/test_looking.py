@@ -60,7 +60,7 @@ def test_status_says_which_release_lacks_files_until_it_is_exported_again(done: 
 def test_status_says_which_setting_made_what_stale(done: Path) -> None:
     edit_config(done, "# seed = 0", "seed = 7")
     stages = {row["stage"]: row for row in vau("status", "--json", cwd=done).json["stages"]}
-    assert stages["instruct"]["reasons"] == {"settings changed: seed: 0 -> 7": 9}
+    assert stages["instruct hivau"]["reasons"] == {"settings changed: seed: 0 -> 7": 9}
     assert stages["caption"]["reasons"] == {}
 
 
@@ -68,7 +68,7 @@ def test_edited_caption_makes_exactly_its_event_and_its_instruction_stale(done: 
     edit_caption(done, "a_E0C0")
     stages = {row["stage"]: row for row in vau("status", "--json", cwd=done).json["stages"]}
     assert stages["summarize events"]["reasons"] == {"its input changed": 1}
-    assert stages["instruct"]["reasons"] == {"its input changed": 1}
+    assert stages["instruct hivau"]["reasons"] == {"its input changed": 1}
     assert stages["caption"]["num_to_do"] == 0
 
 

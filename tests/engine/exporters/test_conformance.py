@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.exporters.hivau import in_release_order, raw_entry, single_rows
-from engine.instruct_rows import turns_for_clip, turns_for_summary
+from engine.families.hivau import turns_for_clip, turns_for_summary
 from engine.prompting import draw, question_pools, questions
 from engine.sources.hivau import read_raw
 from engine.sources.hivau_instructions import InstructionRow, read_instructions, rows_of_line

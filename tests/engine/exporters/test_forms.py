@@ -13,6 +13,7 @@ from engine.errors import UsageError
 from engine.exporters.conversations import internvl_rows, llama_factory_row, swift_row, trl_row
 from engine.exporters.footage import Footage
 from engine.exporters.papers import vad_instruct_rows, vad_llama_row
+from engine.prompting import questions
 from engine.release import ExportOptions, ExportReport, export
 from engine.tree import EventNode, VideoNode
 from schemas import Event, Summary, Turn, Video
@@ -104,10 +105,13 @@ def a_node(*events: tuple[Event, Summary | None], **changes: Any) -> VideoNode:
 def test_vad_instruct_item_asks_the_papers_question_about_the_events_clip() -> None:
     node = a_node((an_event(), a_summary()))
     (row,) = vad_instruct_rows(node, ())
-    assert row == {
+    tag, question = row["user"][:9], row["user"][9:]
+    assert tag == "<video>\n "
+    assert question in questions("vad_instruct")
+    assert row | {"user": ""} == {
         "id": f"{VIDEO_ID}_50_200",
         "video": CUT_PATH,
-        "user": "<video>\n Are there any unexpected or unusual events in the video clip?",
+        "user": "",
         "assistant": "There is abuse. A man pushes a woman. Pushing is violence.",
     }
 
@@ -238,7 +242,7 @@ def test_times_are_refused_where_a_form_cannot_tell_them_and_with_media(tmp_path
     report = exported(dataset, formats=("swift", "vad-llama", "hivau-raw"), with_times=True)
     row = json.loads((report.dir_path / "swift" / "train.jsonl").read_text().splitlines()[0])
     assert row["chat_template_kwargs"] == {"video_start": 2.0, "video_end": 8.0}
-    assert not unsettled_items(dataset).get("instruct")
+    assert not unsettled_items(dataset).get("instruct hivau")
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ def test_summary_prompt_is_the_papers_with_its_condition_resolved(
 @needs_papers
 def test_caption_prompt_and_the_vad_question_are_the_papers() -> None:
     assert f"'{prompt_body('caption_clip')}'" in paper("holmes-vau")
-    (question,) = questions("vad_instruct")
-    assert question in paper("holmes-vad")
+    said = paper("holmes-vad")
+    assert [question for question in questions("vad_instruct") if question not in said] == []
 
 
 def test_placeholders_are_the_ones_that_the_summarizer_fills() -> None:

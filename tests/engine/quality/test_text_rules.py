@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from engine.categories import load_domain
 from engine.prompting import questions
-from engine.quality.category_words import categories_named, names_category
-from engine.quality.claims import claim_of_stem, claims_in
+from engine.quality.category_words import DomainWords
 from engine.quality.rules import RULES
 from engine.quality.text_rules import WordLimits, findings_in, is_unfit_for_normal
 from engine.tree import ClipNode, EventNode, VideoNode
@@ -22,6 +22,7 @@ from tests.builders import (
     an_instruction,
 )
 
+WORDS = DomainWords.of(load_domain(None))
 LIMITS = WordLimits(caption=(3, 20), summary=(5, 60))
 NORMAL: dict[str, Any] = {"is_anomalous": False, "categories": ()}
 CALM: dict[str, Any] = {
@@ -45,7 +46,7 @@ def a_node(
 
 
 def tripped(node: VideoNode) -> list[tuple[str, str]]:
-    return [(one.rule, one.target_id) for one in findings_in(node, LIMITS)]
+    return [(one.rule, one.target_id) for one in findings_in(node, LIMITS, WORDS)]
 
 
 E0, C0 = f"{VIDEO_ID}_E0", f"{VIDEO_ID}_E0C0"
@@ -139,12 +140,12 @@ def test_normal_clip_that_tells_of_an_anomaly_is_found(caption: str, is_found: b
 
 
 def test_denial_holds_for_its_clause_alone() -> None:
-    assert claims_in("No gun is seen, but a fire burns.") == {"fire": "fire"}
-    assert claims_in("A robber shoots; nobody is wounded.").keys() == {"theft", "shooting"}
+    assert WORDS.claims_in("No gun is seen, but a fire burns.") == {"fire": "fire"}
+    assert WORDS.claims_in("A robber shoots; nobody is wounded.").keys() == {"theft", "shooting"}
 
 
 def test_every_claim_has_words_of_its_own() -> None:
-    claims = claim_of_stem()
+    claims = WORDS.claims
     assert claims["gun"] == "weapon"
     assert len(set(claims.values())) == 14
 
@@ -161,7 +162,7 @@ def test_caption_of_too_few_or_too_many_words_is_found(caption: str, is_found: b
 def asked(question: str, *, is_anomalous: bool) -> list[Finding]:
     turn = Turn(task="judgement", question=question, answer="No anomaly exists.")
     row = an_instruction(is_anomalous=is_anomalous, turns=(turn,))
-    return list(findings_in(replace(a_node(is_normal=True), instructions=(row,)), LIMITS))
+    return list(findings_in(replace(a_node(is_normal=True), instructions=(row,)), LIMITS, WORDS))
 
 
 def test_question_that_presumes_an_anomaly_is_unfit_for_normal_segments_alone() -> None:
@@ -195,11 +196,11 @@ def test_our_normal_pools_are_fit_and_the_paper_s_are_not(
 
 
 def test_categories_that_two_data_sets_name_differently_are_one() -> None:
-    assert categories_named("a car accident") == categories_named("the road accidents")
-    assert names_category("There is a car accident.", "RoadAccidents")
-    assert not names_category("A car parks.", "RoadAccidents")
+    assert WORDS.categories_named("a car accident") == WORDS.categories_named("the road accidents")
+    assert WORDS.names_category("There is a car accident.", "RoadAccidents")
+    assert not WORDS.names_category("A car parks.", "RoadAccidents")
 
 
 def test_each_finding_is_of_a_rule_that_is_documented() -> None:
     node = a_node(text="The dense caption.", judgement="No anomaly exists.")
-    assert {one.rule for one in findings_in(node, LIMITS)} <= set(RULES)
+    assert {one.rule for one in findings_in(node, LIMITS, WORDS)} <= set(RULES)

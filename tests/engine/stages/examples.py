@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from engine.families.family import TextSubject
 from engine.prompting import prompt_sha256
 from engine.stage import Item, MediaStage, Stage
 from engine.stages.caption import CaptionItem
 from engine.stages.clip import ClipItem
 from engine.stages.ingest import IngestItem
-from engine.stages.instruct import InstructItem
 from engine.stages.propose import ProposeItem
 from engine.stages.score import ScoreItem
 from engine.stages.summarize import SummarizeItem
@@ -85,7 +85,7 @@ def a_summarize_item(**changes: Any) -> SummarizeItem:
     return SummarizeItem(**(known | changes))
 
 
-def an_instruct_item(**changes: Any) -> InstructItem:
+def an_instruct_item(**changes: Any) -> TextSubject:
     known: dict[str, Any] = {
         "segment_id": EVENT_ID,
         "video_id": VIDEO_ID,
@@ -94,7 +94,7 @@ def an_instruct_item(**changes: Any) -> InstructItem:
         "is_anomalous": True,
         "text": a_summary(),
     }
-    return InstructItem(**(known | changes))
+    return TextSubject(**(known | changes))
 
 
 def example_items(dir_path: Path) -> dict[str, Item[Any]]:

@@ -1,5 +1,6 @@
 from typing import Any
 
+from engine.families.hivau import HIVAU
 from engine.prompting import questions
 from engine.stage import Item
 from engine.stages.instruct import InstructStage
@@ -9,7 +10,9 @@ from tests.engine.stages.examples import CLIP_ID, EVENT_ID, an_instruct_item
 
 
 def instructions(*, seed: int = 0, **changes: Any) -> list[Instruction]:
-    made = InstructStage(seed).process(Item(f"hivau:{EVENT_ID}", an_instruct_item(**changes)))
+    made = InstructStage(HIVAU, seed).process(
+        Item(f"hivau:{EVENT_ID}", an_instruct_item(**changes))
+    )
     return [one for one in made if isinstance(one, Instruction)]
 
 

@@ -29,7 +29,7 @@ ANSWERS = {
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip of half a second of each, cut as `--media` cuts."""
+    """A clip of a fifth of a second of each, cut as `--media` cuts."""
     if not VIDEOS.is_dir():
         pytest.skip(f"NOT TESTED on real video: no {VIDEOS}")
     folder = tmp_path_factory.mktemp("dataset") / "releases" / "v1"
@@ -37,7 +37,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for number, (name, answer) in enumerate(ANSWERS.items()):
         target = folder / Path(name).with_suffix(".mp4")
-        cut_clips(VIDEOS / name, [Cut(target, 1.0, 1.5)])
+        cut_clips(VIDEOS / name, [Cut(target, 1.0, 1.2)])
         told = [{"from": "human", "value": QUESTION}, {"from": "gpt", "value": answer}]
         rows.append(a_row(number, "", type="video", video=target.name, conversations=told))
     return write_release(folder, rows)

@@ -1,12 +1,10 @@
-"""Captions and summaries -> the turns of an instruction, each with a drawn question."""
+"""Holmes-VAU's scheme: clips get captions; events and videos the three summary tasks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from engine.families.family import Draw, RuleFamily, TextSubject
 from schemas import Summary, Turn
 from schemas.base import Task
-
-Draw = Callable[[str, str], str]
-"""(pool name, key) -> one question of the pool; the same key always draws the same one."""
 
 CLIP_POOL = "caption"
 ABNORMAL_POOLS: Mapping[Task, str] = {
@@ -19,6 +17,13 @@ NEUTRAL_POOLS: Mapping[Task, str] = {
     "description": "normal_description",
 }
 """For normal and unlabelled segments: no question presumes an anomaly."""
+
+
+def turns(subject: TextSubject, draw: Draw) -> tuple[Turn, ...]:
+    """Of a clip its caption, of an event or a video its summary's parts."""
+    if isinstance(subject.text, str):
+        return turns_for_clip(subject.segment_id, subject.text, draw)
+    return turns_for_summary(subject.text, subject.is_anomalous, draw)
 
 
 def turns_for_clip(clip_id: str, caption: str, draw: Draw) -> tuple[Turn, ...]:
@@ -51,3 +56,7 @@ def turns_for_summary(summary: Summary, is_anomalous: bool | None, draw: Draw) -
         for task, answer in answers
         if answer.strip()
     )
+
+
+_POOLS = (CLIP_POOL, *ABNORMAL_POOLS.values(), *NEUTRAL_POOLS.values())
+HIVAU = RuleFamily("hivau", turns, pools=_POOLS)

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.instruct_rows import turns_for_clip, turns_for_summary
+from engine.families.hivau import turns_for_clip, turns_for_summary
 from schemas import Summary
 from tests.engine.sources.builders import HUMAN
 
