@@ -64,7 +64,7 @@ def mllm(
         typer.Option("--steps", min=1, metavar="N", show_default=False, help="Not the recipe's."),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 … or auto.")
+        str, typer.Option("--device", metavar="NAME", help="cpu, cuda or auto.")
     ] = "auto",
     workers: Annotated[
         int, typer.Option("--workers", min=0, metavar="N", help="Decoding processes per device.")
@@ -77,7 +77,7 @@ def mllm(
     from engine.cli._output import print_json
 
     require_packages()
-    from train.mllm.plan import MllmOptions, plan_tuning
+    from train.mllm.plan import MllmOptions, look_at_base, plan_tuning
     from train.mllm.recipe import changed, load_recipe
 
     chosen = load_recipe(recipe)
@@ -86,6 +86,7 @@ def mllm(
     folder, opened = _release_of(release, dataset)
     target = out or _default_out(chosen, opened, seed)
     options = MllmOptions(folder, target, base, seed, device, workers, is_quiet=quiet)
+    look_at_base(chosen, options)
     lessons = _lessons(chosen, options, opened, dry_run=dry_run)
     if lessons is None:
         print(f"first train the scorer {chosen.scorer}; what it says of the videos is then learned")

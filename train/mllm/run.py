@@ -7,7 +7,7 @@ frames and masks of a step depend on seed and step alone.
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from engine.progress import Progress
 from engine.version import VERSION
 from train.mllm.base import adapted, load_model
 from train.mllm.card import CARD_NAME, MllmCard, card_text
-from train.mllm.plan import RUN_NAME, MllmPlan
+from train.mllm.plan import RUN_NAME, MllmPlan, is_first_process
 from train.mllm.samples import Collate, Order, Samples, read_skipped
 from train.mllm.trainer import (
     AnswerTrainer,
@@ -79,21 +79,22 @@ def tune(plan: MllmPlan) -> MllmReport:
 
 
 def _trained(plan: MllmPlan, *, state: Path | None, first_step: int) -> tuple[AnswerTrainer, Hooks]:
-    order = _order(plan)
-    samples = samples_of(plan)
+    is_first = is_first_process()
+    log_dir_path = plan.options.out_dir_path / LOGS_DIR_NAME
+    is_quiet = plan.options.is_quiet or not is_first
     with (
-        training_log(plan.options.out_dir_path / LOGS_DIR_NAME, first_step) as log,
-        Progress("train", _num_steps(plan) - first_step, plan.options.is_quiet) as shown,
+        training_log(log_dir_path, first_step) if is_first else nullcontext() as log,
+        Progress("train", _num_steps(plan) - first_step, is_quiet) as shown,
     ):
 
         def note(figures: Mapping[str, float], step: int) -> None:
-            for name, value in figures.items():
-                log.value(f"train/{name}", value, step)
+            if log is not None:
+                for name, value in figures.items():
+                    log.value(f"train/{name}", value, step)
             _refuse_no_number(figures, step)
 
-        watchers = Watchers(lambda: shown.advance(is_reject=False), note)
-        hooks = Hooks(order, watchers)
-        trainer = _trainer(plan, samples, hooks)
+        hooks = Hooks(_order(plan), Watchers(lambda: shown.advance(is_reject=False), note))
+        trainer = _trainer(plan, samples_of(plan), hooks)
         try:
             trainer.train(resume_from_checkpoint=None if state is None else str(state))
         except torch.OutOfMemoryError as error:
@@ -228,10 +229,8 @@ def read_card(dir_path: Path) -> MllmCard:
 @contextmanager
 def _only_here(plan: MllmPlan) -> Iterator[None]:
     """Raises `UsageError` where another run trains in the same folder."""
-    from accelerate import PartialState
-
     dir_path = plan.options.out_dir_path
-    if not PartialState().is_main_process:
+    if not is_first_process():
         yield
         return
     dir_path.mkdir(parents=True, exist_ok=True)
