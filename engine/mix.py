@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-import msgspec
-
 from engine.draws import draw_of
 from engine.tree import VideoNode
-from schemas import Instruction, Turn
+from engine.views import with_fields
+from schemas import Instruction
 
 Nodes = Callable[[], Iterable[VideoNode]]
 
@@ -60,7 +59,7 @@ class Mix:
             if len(places) == len(row.turns):
                 yield row
             elif places:
-                yield _with_turns(row, tuple(row.turns[place] for place in places))
+                yield with_fields(row, turns=tuple(row.turns[place] for place in places))
 
     def places_taken(self, row: Instruction) -> list[int]:
         """Which of its turns are taken, by number; none where the whole is left out."""
@@ -121,14 +120,6 @@ def _names(row: Instruction, places: list[int]) -> Iterator[tuple[str, str]]:
 def _names_of_turns(row: Instruction) -> Iterator[tuple[str, str]]:
     for place, turn in enumerate(row.turns):
         yield f"{row.family}/{turn.task}", f"{row.id}/{place}"
-
-
-def _with_turns(row: Instruction, turns: tuple[Turn, ...]) -> Instruction:
-    """A record, or a view of one, with some of its turns."""
-    if isinstance(row, Instruction):
-        return row.model_copy(update={"turns": turns})
-    changed: Instruction = msgspec.structs.replace(row, turns=turns)
-    return changed
 
 
 def is_trained_on(node: VideoNode) -> bool:

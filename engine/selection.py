@@ -11,6 +11,7 @@ from engine.mix import Mix, Tally, plan_mix
 from engine.splits import assign_splits
 from engine.tree import VideoNode
 from engine.trees import Trees
+from engine.views import with_fields
 from schemas import Caption, Summary, Video
 from schemas.base import Split
 
@@ -45,7 +46,7 @@ class Selection:
 
     def _placed(self, video: Video) -> Video:
         split = self.splits.get(video.id)
-        return video if split is None else video.model_copy(update={"split": split})
+        return video if split is None else with_fields(video, split=split)
 
 
 def select(trees: Trees, config: Config, families: Collection[str]) -> Selection:

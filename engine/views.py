@@ -64,6 +64,13 @@ def view_type(model: type[Frozen]) -> type[msgspec.Struct]:
     )
 
 
+def with_fields(one: AnyRecord, **changes: object) -> AnyRecord:
+    """A record, or a view of one, with other values in these fields; unchecked."""
+    if isinstance(one, msgspec.Struct):
+        return cast("AnyRecord", msgspec.structs.replace(one, **changes))
+    return one.model_copy(update=changes)
+
+
 def _field(name: str, field: FieldInfo) -> tuple[Any, ...]:
     if field.default_factory is not None:
         raise TypeError(f"no view of the field {name}: its default is computed")
