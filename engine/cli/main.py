@@ -78,6 +78,7 @@ COMMANDS = (
     Command("train merge", train_mllm.merge, train_mllm.MERGE_EXAMPLE),
     Command("evaluate detection", evaluate.detection, evaluate.DETECTION_EXAMPLE),
     Command("evaluate mcq", evaluate.mcq, evaluate.MCQ_EXAMPLE),
+    Command("evaluate reasoning", evaluate.reasoning, evaluate.REASONING_EXAMPLE),
     Command("loop", loop.loop, loop.EXAMPLE),
     Command("annotate", annotate.annotate, annotate.EXAMPLE),
     Command("annotators add", annotators.add, annotators.ADD_EXAMPLE),
