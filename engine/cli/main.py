@@ -80,6 +80,7 @@ COMMANDS = (
     Command("explain", explain.explain, explain.EXAMPLE),
     Command("evaluate detection", evaluate.detection, evaluate.DETECTION_EXAMPLE),
     Command("evaluate mcq", evaluate.mcq, evaluate.MCQ_EXAMPLE),
+    Command("evaluate reasoning", evaluate.reasoning, evaluate.REASONING_EXAMPLE),
     Command("loop", loop.loop, loop.EXAMPLE),
     Command("annotate", annotate.annotate, annotate.EXAMPLE),
     Command("annotators add", annotators.add, annotators.ADD_EXAMPLE),
