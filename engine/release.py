@@ -100,6 +100,8 @@ def export(
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
+        # First, since the ledger of instructions is let go once their lines are known.
+        told = _fingerprints(index), _rejects(index)
         # A recipe holds the records themselves.
         trees = Trees(index, are_views=not options.with_recipe)
         makers = count_makers(trees.facts)
@@ -108,13 +110,15 @@ def export(
         _finish_renames(dataset.releases_dir_path)
         _refuse_taken_name(target, dataset, options)
         report = _write_and_rename(
-            (trees, selection, makers), target, options, (executor, on_video)
+            (trees, selection, makers, told), target, options, (executor, on_video)
         )
     return ExportReport(target, report[0], report[1])
 
 
-_Contents = tuple[Trees, Selection, dict[str, dict[str, int]]]
-"""All that there is, what of it is taken, and who made the records."""
+_Told = tuple[dict[str, tuple[str, ...]], dict[str, int]]
+"""Stage -> fingerprints of its outcomes, and how many of them are rejects."""
+_Contents = tuple[Trees, Selection, dict[str, dict[str, int]], _Told]
+"""All that there is, what of it is taken, who made the records, and what ledgers say."""
 
 
 def _write_and_rename(
@@ -140,7 +144,7 @@ def _write_release(
     options: ExportOptions,
     work: tuple[Executor | None, Callable[[], None]],
 ) -> tuple[Release, dict[str, str]]:
-    (trees, selection, makers), (executor, on_video) = contents, work
+    (trees, selection, makers, (fingerprints, num_rejects)), (executor, on_video) = contents, work
     index, counts, figures, tally = trees.index, Counter[str](), Figures(), Tally()
     writers_of_rows = Counter[str]()
     failed: dict[str, str] = {}
@@ -183,8 +187,8 @@ def _write_release(
         num_clips=counts["clips"],
         num_instructions=counts["instructions"],
         makers=makers,
-        fingerprints=_fingerprints(index),
-        num_rejects=_rejects(index, failed),
+        fingerprints=fingerprints,
+        num_rejects=num_rejects | ({"export": len(failed)} if failed else {}),
         unsettled=dict(options.unsettled),
         mixed=tally.changed(),
     )
@@ -309,9 +313,8 @@ def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _rejects(index: Index, failed_media: dict[str, str]) -> dict[str, int]:
+def _rejects(index: Index) -> dict[str, int]:
     counts = {name: len(index.ledger(name).rejects()) for name in stage_names()}
-    counts["export"] = len(failed_media)
     return {name: count for name, count in counts.items() if count}
 
 

@@ -43,7 +43,7 @@ class Trees:
         event_ids = self._event_ids_of.get(video_id, [])
         summaries = self._many(Summary, [*event_ids, video_id])
         return VideoNode(
-            video=self._many(Video, [video_id])[video_id],
+            video=self.index.get(Video, video_id),
             events=self._events(event_ids, summaries),
             summary=summaries.get(video_id),
             instructions=self._instructions(video_id),
@@ -52,7 +52,7 @@ class Trees:
     def with_instructions_alone(self) -> Iterator[VideoNode]:
         """Every live video with its instructions; events and texts left out, which is quicker."""
         for video_id in self.facts.video_ids:
-            video = self._many(Video, [video_id])[video_id]
+            video = self.index.get(Video, video_id)
             yield VideoNode(video, (), None, self._instructions(video_id))
 
     def _instructions(self, video_id: str) -> tuple[Instruction, ...]:

@@ -13,7 +13,7 @@ from engine.families.times import TimedEvent, TimesSubject
 from engine.families.written import DescribedSubject
 from engine.formats import Family
 from engine.joins.facts import Facts
-from engine.stage import Pending, digest
+from engine.stage import Deferred, Pending, digest
 from schemas import Caption, Clip, Event, Record, ScoreTrack, Summary, Video
 
 BASELINE_MARK = b'"name":"baseline/'
@@ -59,7 +59,7 @@ def _with_texts(
         )
         item_id = scope + segment_id
         if census.wants(item_id, input_sha256):
-            yield Pending(item_id, input_sha256.hex(), "", partial(build, facts, segment_id))
+            yield Pending(item_id, input_sha256.hex(), "", Deferred(build, facts, segment_id))
 
 
 def _clip(facts: Facts, clip_id: str) -> TextSubject:

@@ -8,6 +8,7 @@ so that a million clips can be measured task by task. Each measurement is a proc
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,14 @@ def measure(dir_path: Path, task: str) -> dict[str, Any]:
     loaded: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
     is_within = loaded["peak_mb"] < MOST_MB and loaded.get("report_mb", 0) < MOST_REPORT_MB
     return {"task": task} | loaded | {"is_within_bounds": is_within}
+
+
+def measure_every(num_clips: int) -> list[dict[str, Any]]:
+    """All tasks, on a dataset that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as scratch:
+        dir_path = Path(scratch) / "dataset"
+        write_synthetic_dataset(dir_path, scale=num_clips / HIVAU_CLIPS)
+        return [measure(dir_path, task) for task in tasks()]
 
 
 def main(dir_path: Path, num_clips: int, wanted: list[str]) -> None:
