@@ -1,7 +1,7 @@
-"""`vau-data evaluate`: anomaly scores against human annotations, answers to multiple choice."""
+"""`vau-data evaluate`: scores against annotations, a model's answers against references."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from train.metrics.multiple_choice import McqReport
+    from train.metrics.reasoning import ReasoningReport
     from train.metrics.report import DetectionReport, EvaluatedVideo
 
 DETECTION_EXAMPLE = (
@@ -18,6 +19,10 @@ DETECTION_EXAMPLE = (
 )
 
 MCQ_EXAMPLE = "vau-data evaluate mcq --questions my_dataset/releases/v1 --answers answers.jsonl"
+
+REASONING_EXAMPLE = (
+    "vau-data evaluate reasoning --references my_dataset/releases/v1 --answers answers.jsonl"
+)
 
 
 def detection(
@@ -180,3 +185,98 @@ def _write_mcq(dir_path: Path, report: "McqReport") -> None:
     dir_path.mkdir(parents=True, exist_ok=True)
     (dir_path / "mcq.md").write_text(as_markdown(report), encoding="utf-8")
     (dir_path / "mcq.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+
+
+def reasoning(
+    references: Annotated[
+        Path,
+        typer.Option(
+            "--references",
+            metavar="PATH",
+            exists=True,
+            show_default=False,
+            help="A JSONL file of instruction rows, such as HIVAU-70k's published test rows, or "
+            "the folder of a release that has the format internvl or hivau-single.",
+        ),
+    ],
+    answers: Annotated[
+        Path,
+        typer.Option(
+            "--answers",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            show_default=False,
+            help='A model\'s answers, a line {"id": …, "answer": "…"} for each row; the id is the '
+            "row's.",
+        ),
+    ],
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="Of a release: the split.")
+    ] = "test",
+    duplicates: Annotated[
+        Literal["once", "keep"],
+        typer.Option(
+            "--duplicates",
+            help="Rows that ask for the same of the same segment: count the first, or, as "
+            "published evaluations do, keep all.",
+        ),
+    ] = "once",
+    has_java: Annotated[
+        bool,
+        typer.Option(
+            "--java/--no-java",
+            help="Use the COCO toolkit's programs where they are: METEOR, and its own tokenizer.",
+        ),
+    ] = True,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            metavar="TEXT",
+            show_default=False,
+            help="Of the model, in tables. Default: the name of the file of answers.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "--out",
+            metavar="DIR",
+            show_default=False,
+            help="Write reasoning.md, reasoning.tex and reasoning.json there.",
+        ),
+    ] = None,
+    as_json: opt.AsJson = False,
+) -> None:
+    """Compare a model's answers with references: wording, judgement, times, choices."""
+    from engine.cli._output import print_json, remark
+    from train.metrics.reasoning import read_answered, report_on
+    from train.metrics.reasoning_tables import as_markdown
+    from train.metrics.references import read_benchmark
+    from train.metrics.toolkit import Missing, find_toolkit
+
+    benchmark = read_benchmark(references, split=split, duplicates=duplicates)
+    answered = read_answered(benchmark, answers)
+    toolkit = find_toolkit() if has_java else Missing("by --no-java")
+    report = report_on(answered, toolkit)
+    shown = name or answers.stem
+    if as_json:
+        print_json(report)
+    else:
+        print(as_markdown(report, name=shown), end="")
+    if out is not None:
+        _write_reasoning(out, report, shown)
+        remark(f"written to {out}")
+
+
+def _write_reasoning(dir_path: Path, report: "ReasoningReport", name: str) -> None:
+    import orjson
+
+    from train.metrics.reasoning_tables import as_latex, as_markdown
+
+    dir_path.mkdir(parents=True, exist_ok=True)
+    (dir_path / "reasoning.md").write_text(as_markdown(report, name=name), encoding="utf-8")
+    (dir_path / "reasoning.tex").write_text(as_latex(report, name=name), encoding="utf-8")
+    (dir_path / "reasoning.json").write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))

@@ -9,7 +9,7 @@ import orjson
 
 from engine.errors import UsageError
 from engine.models.chat import Json
-from engine.sources.json_file import as_list, as_object, as_text
+from engine.sources.json_file import as_list, as_object, as_span, as_text
 from schemas.base import Granularity, Task
 
 VIDEO_TAG = "<video>"
@@ -31,6 +31,9 @@ class InstructionRow:
     answer: str
     has_misspelt_key: bool
     """The row wrote `anwser`, as the published test file does."""
+    clip: tuple[float, float] | None = None
+    """The stretch of `video` that it is about, in seconds after the first frame, as our InternVL
+    rows say it; None: all of it."""
 
     @property
     def segment_id(self) -> str:
@@ -68,6 +71,7 @@ def rows_of_line(fields: Mapping[str, Json]) -> Iterator[InstructionRow]:
             question=question.replace(VIDEO_TAG, "").strip(),
             answer=answer,
             has_misspelt_key=has_misspelt_key,
+            clip=as_span(fields["clip"], what="clip") if "clip" in fields else None,
         )
 
 

@@ -39,7 +39,8 @@ shared, so seconds move by a factor of two between runs.
 
 Beside these: `fit_click_extent.py` refits the click rule (figures in `engine/PROPOSALS.md`);
 `motion_quality.py` measures the motion score (figures in `engine/models/README.md`);
-`fights_scorer.py` trains scorers on real video (figures in `train/README.md`).
+`fights_scorer.py` trains scorers on real video (figures in `train/README.md`);
+`bench_mllm.py` tunes a random video LLM of InternVL2-2B's size on a GPU (not measured yet).
 """
 
 

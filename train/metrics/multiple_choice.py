@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from engine.errors import UsageError
 from engine.mcq import LETTERS, Option, kind_of, read_option
 from engine.quality.chances import chi_squared_even, chi_squared_tail, told_evenness, upper_bound
 from engine.quality.mcq_validators import McqRow, read_mcq
 from schemas import Release
+from train.metrics.answers import misfits, read_texts, refuse, some
 
-_MOST_NAMED = 20
 _ALPHA = 0.05
 OTHER_KIND = "other"
 NO_CATEGORY = "none"
@@ -61,10 +59,10 @@ def read_questions(path: Path, *, split: str | None = None) -> list[McqRow]:
     if unfit := [f"{row.id} ({row.answer!r:.20})" for row in rows if row.right is None]:
         raise UsageError(
             f"{path}: {len(unfit)} rows do not name the right option by its letter: "
-            f"{_some(unfit)}; `vau-data validate {path}` lists them"
+            f"{some(unfit)}; `vau-data validate {path}` lists them"
         )
     if doubled := [id_ for id_, count in Counter(row.id for row in rows).items() if count > 1]:
-        raise UsageError(f"{path}: {len(doubled)} questions have an id twice: {_some(doubled)}")
+        raise UsageError(f"{path}: {len(doubled)} questions have an id twice: {some(doubled)}")
     if not rows:
         raise UsageError(f"{path} holds no question")
     return rows
@@ -93,41 +91,24 @@ def read_answers(path: Path, questions: Iterable[McqRow]) -> dict[str, str]:
     Raises `UsageError` naming questions without an answer or with two, answers to no question,
     and answers that name no letter or several: none of them is counted as wrong in silence.
     """
-    texts: dict[str, list[str]] = {row.id: [] for row in questions}
-    unknown: list[str] = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        if line.strip():
-            id_, text = _answer_in(line, f"{path}, line {number}")
-            if id_ in texts:
-                texts[id_].append(text)
-            else:
-                unknown.append(id_)
-    letters = {id_: letter_in(said[0]) if said else None for id_, said in texts.items()}
+    wanted = [row.id for row in questions]
+    said = read_texts(path)
+    return letters_of(said, path=path, problems=misfits(said, wanted=wanted))
+
+
+def letters_of(
+    answers: Sequence[tuple[str, str]], *, path: Path, problems: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Question id -> letter. Raises `UsageError` for these problems and texts without a letter."""
+    letters = {id_: letter_in(text) for id_, text in answers}
+    unknown = set(problems.get("answers are to no question", ()))
     unparsable = [
-        f"{id_} ({said[0]!r:.60})" for id_, said in texts.items() if said and letters[id_] is None
+        f"{id_} ({text!r:.60})"
+        for id_, text in answers
+        if letters[id_] is None and id_ not in unknown
     ]
-    problems = {
-        "answers name no one letter of A to D": unparsable,
-        "questions have no answer": [id_ for id_, said in texts.items() if not said],
-        "questions are answered twice": [id_ for id_, said in texts.items() if len(said) > 1],
-        "answers are to no question": unknown,
-    }
-    told = [f"{len(ids)} {what}: {_some(ids)}" for what, ids in problems.items() if ids]
-    if told:
-        raise UsageError(f"{path}: {'; '.join(told)}; mend these, and score again")
+    refuse(path, {"answers name no one letter of A to D": unparsable, **problems})
     return {id_: letter for id_, letter in letters.items() if letter is not None}
-
-
-def _answer_in(line: bytes, place: str) -> tuple[str, str]:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{place}: {error}") from error
-    fields = row if isinstance(row, dict) else {}
-    id_, answer = fields.get("id"), fields.get("answer")
-    if not isinstance(id_, str) or not isinstance(answer, str):
-        raise UsageError(f'{place}: {line[:80]!r} is not {{"id": "…", "answer": "…"}}')
-    return id_, answer
 
 
 _TAGGED = re.compile(
@@ -254,8 +235,3 @@ def as_markdown(report: McqReport) -> str:
         f"Letters answered: {told_evenness(counts)}.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" … and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more

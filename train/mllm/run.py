@@ -18,7 +18,7 @@ import torch
 from filelock import FileLock, Timeout
 from transformers import set_seed
 
-from engine.errors import ServiceError, UsageError
+from engine.errors import ServiceError, TooManyRejectsError, UsageError
 from engine.progress import Progress
 from engine.version import VERSION
 from train.mllm.base import adapted, load_model
@@ -76,6 +76,21 @@ def tune(plan: MllmPlan) -> MllmReport:
         else:
             card = card_of(plan, trainer.state.global_step, None)
     return MllmReport(dir_path, card, first_step, time.monotonic() - started)
+
+
+def refuse_too_many_skipped(plan: MllmPlan, *, max_reject_rate: float) -> None:
+    """Raises `TooManyRejectsError` where a larger share of samples could not be had."""
+    num_skipped, num_all = len(_skipped(plan)), len(plan.lessons.shots)
+    if num_skipped > max_reject_rate * num_all:
+        raise TooManyRejectsError(
+            f"{num_skipped} of {num_all} samples were skipped, more than --max-reject-rate "
+            f"{max_reject_rate:.0%}; {plan.options.out_dir_path / SKIPPED_NAME} lists them. Mend "
+            "them, and train anew into another folder"
+        )
+
+
+def _skipped(plan: MllmPlan) -> dict[str, str]:
+    return read_skipped(plan.options.out_dir_path / SKIPPED_NAME)
 
 
 def _trained(plan: MllmPlan, *, state: Path | None, first_step: int) -> tuple[AnswerTrainer, Hooks]:
@@ -208,7 +223,7 @@ def card_of(plan: MllmPlan, num_steps: int, final_loss: float | None) -> MllmCar
         release_sha256=release.sha256,
         rows_path=release.file.path,
         scores_sha256=plan.lessons.scores_sha256,
-        skipped=plan.lessons.left_out | read_skipped(plan.options.out_dir_path / SKIPPED_NAME),
+        skipped=plan.lessons.left_out | _skipped(plan),
         vau_data_version=VERSION,
         versions={name: version(name) for name in _PACKAGES},
     )
@@ -238,6 +253,8 @@ def _only_here(plan: MllmPlan) -> Iterator[None]:
         with FileLock(dir_path / ".lock").acquire(timeout=0):
             write_whole(dir_path / RUN_NAME, orjson.dumps({"run_id": plan.run_id}))
             remove_torn_states(dir_path / STATES_DIR_NAME)
+            if last_whole_state(dir_path / STATES_DIR_NAME) is None:
+                (dir_path / SKIPPED_NAME).unlink(missing_ok=True)
             yield
     except Timeout:
         raise UsageError(

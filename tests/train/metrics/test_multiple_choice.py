@@ -125,7 +125,7 @@ def test_answers_that_cannot_be_scored_are_all_refused_by_name(
     assert "1 answers are to no question: q9" in said
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"id": "q1"}', '{"id": 1, "answer": "A"}'])
+@pytest.mark.parametrize("line", ["{", "[]", '{"id": "q1"}', '{"id": true, "answer": "A"}'])
 def test_line_that_is_no_answer_is_refused_by_number(
     line: str, questions: list[McqRow], tmp_path: Path
 ) -> None:

@@ -49,7 +49,7 @@ def test_each_family_learns_to_tell_real_videos_apart(
 ) -> None:
     frames = {"num": 2, "fewest_of_clips": 2, "picture_px": 28}
     recipe = a_recipe(
-        num_steps=60, batch_size=4, per_device=4, save_every=1000, is_checkpointed=False,
+        num_steps=40, batch_size=4, per_device=4, save_every=1000, is_checkpointed=False,
         frames=frames,
     )  # fmt: skip
     plan = a_plan(release, bases[family], tmp_path / "out", recipe)

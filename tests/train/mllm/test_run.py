@@ -15,7 +15,7 @@ pytest.importorskip("tensorboard", reason="tensorboard is not installed (make in
 import torch
 from safetensors.torch import load_file
 
-from engine.errors import UsageError
+from engine.errors import TooManyRejectsError, UsageError
 from tests.train.mllm.lessons import a_plan, a_recipe, a_row, cut_release, write_release
 from tests.train.mllm.tiny import FAMILIES, tiny_base
 from train.mllm.frames import frames_of
@@ -23,7 +23,7 @@ from train.mllm.generate import Tuned, load_tuned
 from train.mllm.merge import merge
 from train.mllm.plan import MllmPlan
 from train.mllm.recipe import MllmRecipe
-from train.mllm.run import MllmReport, read_card, tune
+from train.mllm.run import MllmReport, read_card, refuse_too_many_skipped, tune
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -268,6 +268,9 @@ def test_a_sample_that_cannot_be_decoded_is_skipped_by_name(
     assert list(report.card.skipped) == ["internvl/train.jsonl:2 (v_E0)"]
     assert "media_unreadable" in report.card.skipped["internvl/train.jsonl:2 (v_E0)"]
     assert "learned from | 2 conversations" in (report.path / "README.md").read_text()
+    refuse_too_many_skipped(plan, max_reject_rate=0.4)
+    with pytest.raises(TooManyRejectsError, match="1 of 3 samples were skipped"):
+        refuse_too_many_skipped(plan, max_reject_rate=0.05)
 
 
 def test_a_batch_of_nothing_but_skipped_samples_leaves_the_loss_a_number(
