@@ -45,7 +45,7 @@ def find_toolkit() -> Toolkit | Missing:
     spec = find_spec("pycocoevalcap")
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not places:
-        return Missing("needs pycocoevalcap: pip install 'vau-data[reasoning]'")
+        return Missing("needs pycocoevalcap: make install-reasoning")
     java = shutil.which("java")
     if java is None:
         return Missing("needs Java: apt-get install default-jre-headless")
