@@ -98,7 +98,8 @@ def meteor(groups: Iterable[Sequence[tuple[str, str]]], toolkit: Toolkit) -> lis
         ) as program,
     ):
         try:
-            return [_meteor_of(group, program) for group in groups]
+            known: dict[tuple[str, str], str] = {}
+            return [_meteor_of(group, program, known) for group in groups]
         except (BrokenPipeError, ValueError) as error:
             errors.seek(0)
             raise ServiceError(
@@ -109,11 +110,17 @@ def meteor(groups: Iterable[Sequence[tuple[str, str]]], toolkit: Toolkit) -> lis
             program.kill()
 
 
-def _meteor_of(group: Sequence[tuple[str, str]], program: subprocess.Popen[bytes]) -> float:
-    counts = []
+def _meteor_of(
+    group: Sequence[tuple[str, str]],
+    program: subprocess.Popen[bytes],
+    known: dict[tuple[str, str], str],
+) -> float:
+    """`known` has the counts of pairs, and takes those of new ones: groups may share them."""
     for answer, reference in group:
-        fields = ("SCORE", _plain(reference), _plain(answer))
-        counts.append(_asked(f" {_SEPARATOR} ".join(fields), program))
+        if (answer, reference) not in known:
+            fields = ("SCORE", _plain(reference), _plain(answer))
+            known[answer, reference] = _asked(f" {_SEPARATOR} ".join(fields), program)
+    counts = [known[pair] for pair in group]
     said = _asked(f" {_SEPARATOR} ".join(("EVAL", *counts)), program)
     # A figure for each pair comes before that of all.
     for _ in group:

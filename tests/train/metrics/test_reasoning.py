@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UsageError
+from schemas import Release
+from schemas.release import ReleaseFile
 from tests.engine.sources.reference import needs_reference_data, reference
+from tests.train.metrics.test_multiple_choice import a_csv, a_question
 from train.metrics.judgements import Judged, judgement_figures
 from train.metrics.reasoning import ReasoningReport, read_answered, report_on
 from train.metrics.reasoning_tables import as_latex, as_markdown
@@ -115,6 +118,63 @@ def test_rows_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
 def test_choices_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="question 0 is multiple choice"):
         measured(tmp_path, [a_row(0, task="mcq", answer="B")], {0: "B"})
+
+
+def a_release(dir_path: Path, files: Mapping[str, str]) -> Path:
+    described = [
+        ReleaseFile(path=path, format=form, num_rows=1, size_bytes=1, sha256="0")
+        for path, form in files.items()
+    ]
+    release = Release(
+        name="v1",
+        vau_data_version="0",
+        files=tuple(described),
+        num_videos=1,
+        num_events=1,
+        num_clips=1,
+        num_instructions=1,
+        makers={},
+        fingerprints={},
+        num_rejects={},
+    )
+    for path in files:
+        (dir_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (dir_path / "release.json").write_text(release.model_dump_json())
+    return dir_path
+
+
+def test_choices_of_a_release_are_those_of_its_csv(tmp_path: Path) -> None:
+    files = {"hivau-single/test.jsonl": "hivau-single", "csv/test.csv": "csv"}
+    release = a_release(tmp_path / "v1", files)
+    lines(release / "hivau-single/test.jsonl", [a_row(0, video="x/a_E0.mp4")])
+    a_csv(release / "csv/test.csv", [a_question("a:1"), a_question("a:2", "B")])
+    (release / "contents.jsonl").write_text('{"id": "a_E0", "is_anomalous": false}\n')
+    benchmark = read_benchmark(release, split="test", duplicates="once")
+    answers = {0: YES, "a:1": "A", "a:2": "A"}
+    said = lines(tmp_path / "said.jsonl", ({"id": i, "answer": a} for i, a in answers.items()))
+    report = report_on(read_answered(benchmark, said), NO_JAVA)
+    assert report.num_questions == 3
+    assert report.mcq is not None
+    assert report.mcq.every.share == 0.5
+    assert report.judgement["all"].accuracy_by_label == 0
+
+
+def test_events_told_by_times_do_not_take_the_label_of_an_abnormal_video(tmp_path: Path) -> None:
+    release = a_release(tmp_path / "v1", {"internvl/test.jsonl": "internvl"})
+    talk = [{"from": "human", "value": "<video>\nIs there one?"}, {"from": "gpt", "value": YES}]
+    row = {"id": 0, "type": "event", "task": "judgement", "clip": [1.0, 2.0], "conversations": talk}
+    rows = [
+        row | {"id": 0, "video": "b.mp4"},
+        row | {"id": 1, "video": "a.avi"},
+        row | {"id": 2, "video": "a.avi", "clip": [2.0, 3.0]},
+        row | {"id": 3, "video": "a.avi", "clip": [2.0, 3.0]},
+    ]
+    lines(release / "internvl/test.jsonl", rows)
+    labels = ({"id": name, "is_anomalous": name == "a"} for name in "ab")
+    lines(release / "contents.jsonl", labels)
+    benchmark = read_benchmark(release, split="test", duplicates="once")
+    assert [question.is_anomalous for question in benchmark.questions] == [False, None, None]
+    assert benchmark.repeated_ids == {"3"}
 
 
 def test_segments_of_unknown_videos_have_no_label(tmp_path: Path) -> None:
