@@ -25,7 +25,7 @@ def answered(path: Path, release: Path, file: str, *, right: bool = True) -> Pat
 
 def test_a_release_answered_with_its_own_words_is_perfect(done: Path, tmp_path: Path) -> None:
     release = exported(done, "--format", "hivau-single")
-    said = answered(tmp_path / "own.jsonl", release, "hivau-single/train.jsonl")
+    said = answered(tmp_path / "own.jsonl", release, "hivau-single/merge_instruction_train.jsonl")
     command = ("evaluate", "reasoning", "--references", release, "--answers", said, "--no-java")
     outcome = vau(*command, "--split", "train", "--output", tmp_path / "out", "--name", "echo")
     assert outcome.code == 0, outcome.err
@@ -61,8 +61,11 @@ def test_labels_come_from_the_release_and_not_from_its_texts(done: Path, tmp_pat
     release = exported(done, "--format", "hivau-single")
     contents = [json.loads(line) for line in (release / "contents.jsonl").read_text().splitlines()]
     labels = {row["id"]: row["is_anomalous"] for row in contents if "is_anomalous" in row}
-    said = answered(tmp_path / "own.jsonl", release, "hivau-single/train.jsonl")
-    rows = map(json.loads, (release / "hivau-single/train.jsonl").read_text().splitlines())
+    said = answered(tmp_path / "own.jsonl", release, "hivau-single/merge_instruction_train.jsonl")
+    rows = map(
+        json.loads,
+        (release / "hivau-single/merge_instruction_train.jsonl").read_text().splitlines(),
+    )
     judged = [Path(row["video"]).stem for row in rows if row["task"] == "judgement"]
     found = vau(
         *("evaluate", "reasoning", "--references", release, "--answers", said),
@@ -80,7 +83,7 @@ def test_what_cannot_be_measured_is_refused_and_nothing_is_written(
     done: Path, tmp_path: Path, options: tuple[str, ...], told: str
 ) -> None:
     release = exported(done, "--format", "hivau-single")
-    said = answered(tmp_path / "own.jsonl", release, "hivau-single/train.jsonl")
+    said = answered(tmp_path / "own.jsonl", release, "hivau-single/merge_instruction_train.jsonl")
     said.write_text("".join(said.read_text().splitlines(keepends=True)[1:]))
     files = ("--references", release, "--answers", said, "--output", tmp_path / "out")
     outcome = vau("evaluate", "reasoning", *files, *options)

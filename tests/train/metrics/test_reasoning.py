@@ -144,9 +144,9 @@ def a_release(dir_path: Path, files: Mapping[str, str]) -> Path:
 
 
 def test_choices_of_a_release_are_those_of_its_csv(tmp_path: Path) -> None:
-    files = {"hivau-single/test.jsonl": "hivau-single", "csv/test.csv": "csv"}
+    files = {"hivau-single/merge_instruction_test.jsonl": "hivau-single", "csv/test.csv": "csv"}
     release = a_release(tmp_path / "v1", files)
-    lines(release / "hivau-single/test.jsonl", [a_row(0, video="x/a_E0.mp4")])
+    lines(release / "hivau-single/merge_instruction_test.jsonl", [a_row(0, video="x/a_E0.mp4")])
     a_csv(release / "csv/test.csv", [a_question("a:1"), a_question("a:2", "B")])
     (release / "contents.jsonl").write_text('{"id": "a_E0", "is_anomalous": false}\n')
     benchmark = read_benchmark(release, split="test", duplicates="once")
