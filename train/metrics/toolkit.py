@@ -87,27 +87,33 @@ def meteor(groups: Iterable[Sequence[tuple[str, str]]], toolkit: Toolkit) -> lis
     stops answering.
     """
     command = [toolkit.java, "-jar", "-Xmx2G", str(toolkit.dir_path / _METEOR_JAR)]
-    with (
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(
-            [*command, "-", "-", "-stdio", "-l", "en", "-norm"],
-            cwd=toolkit.dir_path / _METEOR_JAR.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        ) as program,
-    ):
+    with tempfile.TemporaryFile() as errors:
         try:
-            known: dict[tuple[str, str], str] = {}
-            return [_meteor_of(group, program, known) for group in groups]
+            # Leaving this block writes what a program that is gone has not taken, and fails, too.
+            with subprocess.Popen(
+                [*command, "-", "-", "-stdio", "-l", "en", "-norm"],
+                cwd=toolkit.dir_path / _METEOR_JAR.parent,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            ) as program:
+                return _meteor_of_all(groups, program)
         except (BrokenPipeError, ValueError) as error:
             errors.seek(0)
             raise ServiceError(
                 f"the toolkit's METEOR stopped: {error}; {_told(errors.read())}; "
                 "--no-java does without it"
             ) from error
-        finally:
-            program.kill()
+
+
+def _meteor_of_all(
+    groups: Iterable[Sequence[tuple[str, str]]], program: subprocess.Popen[bytes]
+) -> list[float]:
+    known: dict[tuple[str, str], str] = {}
+    try:
+        return [_meteor_of(group, program, known) for group in groups]
+    finally:
+        program.kill()
 
 
 def _meteor_of(

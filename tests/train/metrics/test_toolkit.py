@@ -34,7 +34,11 @@ def test_failing_tokenizer_is_told_and_its_output_not_taken(broken: Toolkit) -> 
         tokenized(["A man."], broken)
 
 
-def test_failing_meteor_is_told_and_is_no_figure(broken: Toolkit) -> None:
+@pytest.mark.parametrize("wait", ["", "sleep 0.2;", "read line;"])
+def test_failing_meteor_is_told_and_is_no_figure(broken: Toolkit, wait: str) -> None:
+    """Before, while and after it is asked: a pipe breaks at other places."""
+    java = Path(broken.java)
+    java.write_text(java.read_text().replace("echo", f"{wait} echo"))
     with pytest.raises(ServiceError, match=r"METEOR stopped: .*no such class"):
         meteor([PAIRS], broken)
 
