@@ -211,6 +211,10 @@ def _limits(release: Release, counts: Counter[str], facts: CardFacts) -> str:
         "not settled when this was exported."
         for step, count in release.unsettled.items()
     ]
+    limits += [
+        f"{taken:,} of {count:,} answers of family `{family}` for training were taken (`[mix]`)."
+        for family, (taken, count) in release.mixed.items()
+    ]
     return "\n".join(f"- {limit}" for limit in limits)
 
 

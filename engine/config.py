@@ -6,7 +6,6 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     ValidationError,
@@ -16,16 +15,18 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from engine.config_release import (
+    ExportSection,
+    InstructSection,
+    MixSection,
+    Section,
+    SplitsSection,
+)
 from engine.errors import UsageError
-from engine.formats import Family, Format
 from engine.serving.presets import ModelStage, presets_for
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DatasetSection(_Section):
+class DatasetSection(Section):
     """Who this dataset is."""
 
     name: str = "dataset"
@@ -33,7 +34,7 @@ class DatasetSection(_Section):
     """All random choices (normal segments, random clips, questions) follow from it."""
 
 
-class VideosSection(_Section):
+class VideosSection(Section):
     """Where the footage lies and whose rules name it."""
 
     path: str = "videos"
@@ -48,7 +49,7 @@ class VideosSection(_Section):
     """For videos whose split nothing else says."""
 
 
-class MediaSection(_Section):
+class MediaSection(Section):
     """How video files are read."""
 
     decoder: Literal["pyav", "decord"] = "pyav"
@@ -63,14 +64,14 @@ class MediaSection(_Section):
     """How much of a remote `[videos] path` each machine keeps, in $VAU_DATA_CACHE."""
 
 
-class IngestSection(_Section):
+class IngestSection(Section):
     """The media doctor has no settings."""
 
 
 BASELINE = "baseline"
 
 
-class FeaturesSection(_Section):
+class FeaturesSection(Section):
     """What a scorer sees of a video: one vector per 16 frames."""
 
     extractor: str = BASELINE
@@ -85,7 +86,7 @@ class FeaturesSection(_Section):
     """Such as `cuda:0`; default: every GPU, else the processor."""
 
 
-class ScoreSection(_Section):
+class ScoreSection(Section):
     """Anomaly scores."""
 
     model: str = BASELINE
@@ -100,7 +101,7 @@ class ScoreSection(_Section):
         return self.model == BASELINE
 
 
-class ProposeSection(_Section):
+class ProposeSection(Section):
     """From clicks and scores to events."""
 
     alpha: float = Field(default=0.9, gt=0, lt=1)
@@ -115,7 +116,7 @@ class ProposeSection(_Section):
     max_normal_segments: int = Field(default=3, ge=1)
 
 
-class ClipSection(_Section):
+class ClipSection(Section):
     """From events to clips."""
 
     method: Literal["auto", "uniform", "random", "human"] = "auto"
@@ -127,7 +128,7 @@ class ClipSection(_Section):
     """Random: parts have lengths between these two."""
 
 
-class ModelSection(_Section):
+class ModelSection(Section):
     """A model: `baseline`, or the name under which an OpenAI-compatible endpoint serves one."""
 
     stage: ClassVar[ModelStage]
@@ -150,7 +151,7 @@ class ModelSection(_Section):
     """How long to wait for any endpoint to come back before the run stops."""
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """OpenAI's newer models take only the second."""
-    extra_body: dict[str, JsonValue] = {}
+    extra_body: dict[str, JsonValue] = Field(default_factory=dict)
     """Fields added to every request, such as `top_k` or `chat_template_kwargs`."""
     weights: str | None = None
     """What `--gpus` loads: a Hugging Face repository or a folder; default: `model`."""
@@ -246,7 +247,7 @@ class AuditSection(ModelSection):
     """Shorter texts may say the same by right: a car passes in many places."""
 
 
-class CategoriesSection(_Section):
+class CategoriesSection(Section):
     """What counts as abnormal: drives guidelines, audits, and what is said of a category."""
 
     file: str | None = None
@@ -254,7 +255,7 @@ class CategoriesSection(_Section):
     the public data sets' categories. It stands in place of that, whole."""
 
 
-class CheckSection(_Section):
+class CheckSection(Section):
     """Spot checks by people, until the share of wrong answers is bounded."""
 
     at_most: float = Field(default=0.05, gt=0, lt=1)
@@ -262,12 +263,12 @@ class CheckSection(_Section):
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
-class VllmSection(_Section):
+class VllmSection(Section):
     """The servers that `--gpus` starts, whatever the model."""
 
     command: str | None = None
     """Path or name of the program; default: .venv-vllm/bin/vllm beside vau-data, else `vllm`."""
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     """Set for the servers, such as `HF_HOME` or `HF_HUB_OFFLINE`."""
     extra_args: tuple[str, ...] = ()
     """More arguments of `vllm serve`, for every model."""
@@ -281,14 +282,14 @@ class VllmSection(_Section):
     """For the cost that `vau-data stats` tells, in your currency."""
 
 
-class AnnotateSection(_Section):
+class AnnotateSection(Section):
     """The pages where people decide; none of it makes anything stale."""
 
     reaction_seconds: float = Field(default=0.2, ge=0, le=2)
     """Taken off the time of a mark that was made while the video played."""
     single_keys: bool = True
     """Whether single letters are commands; each person can switch them off."""
-    keymap: dict[str, str] = {}
+    keymap: dict[str, str] = Field(default_factory=dict)
     """Action -> key, in place of the usual one."""
     blind_share: float = Field(default=0.15, ge=0, le=1)
     """Of the videos: neither scores nor suggestions are shown."""
@@ -300,29 +301,7 @@ class AnnotateSection(_Section):
     """Of proxies and thumbnails; beyond it, those that nobody opened for the longest time go."""
 
 
-class InstructSection(_Section):
-    """From texts to questions and answers."""
-
-    families: tuple[Family, ...] = Field(default=("hivau",), min_length=1)
-    """Which kinds a run keeps up to date and an export takes."""
-    spans: Literal["events", "scores"] = "events"
-    """Where `vad-llama` has its times from: events, or, as in the paper, where the score of a
-    trained scorer is at least …"""
-    span_score: float = Field(default=0.5, ge=0, le=1)
-    """… this."""
-    mcq_tiou: float = Field(default=0.3, gt=0, le=1)
-    """A wrong interval of `mcq` overlaps what is right by less."""
-
-
-class ExportSection(_Section):
-    """What `run` writes at its end."""
-
-    formats: tuple[Format, ...] = ("hivau-raw", "hivau-single")
-    name: str = "draft"
-    """Releases of this name are replaced by the next run; any other name is kept."""
-
-
-class RunSection(_Section):
+class RunSection(Section):
     """How work is done; none of it changes what is made."""
 
     workers: int | None = Field(default=None, ge=1)
@@ -334,7 +313,7 @@ class RunSection(_Section):
     """A stage that rejects a larger share of its items ends with exit code 4."""
 
 
-class Config(_Section):
+class Config(Section):
     """The whole of `dataset.toml`."""
 
     dataset: DatasetSection = DatasetSection()
@@ -353,6 +332,8 @@ class Config(_Section):
     vllm: VllmSection = VllmSection()
     annotate: AnnotateSection = AnnotateSection()
     instruct: InstructSection = InstructSection()
+    splits: SplitsSection = SplitsSection()
+    mix: MixSection = MixSection()
     export: ExportSection = ExportSection()
     run: RunSection = RunSection()
 

@@ -14,12 +14,17 @@ from typing import Any
 from engine.census import Census, load_ledger, take_census
 from engine.config import BASELINE, Config, FeaturesSection
 from engine.dataset import Dataset
+from engine.errors import UsageError
 from engine.families.family import RuleFamily
 from engine.families.grounding import GROUNDING
 from engine.families.hivau import HIVAU
 from engine.families.mcq import MCQ
+from engine.families.question_types import QUESTION_TYPES
+from engine.families.reasoning import REASONING
+from engine.families.va_gpt import VA_GPT
 from engine.families.vad_instruct import VAD_INSTRUCT
 from engine.families.vad_llama import VAD_LLAMA
+from engine.families.written import AnyWrittenFamily
 from engine.formats import Family
 from engine.identity import with_canaries
 from engine.index import Index
@@ -27,7 +32,7 @@ from engine.joins import families, files, footage, texts
 from engine.joins.facts import Facts
 from engine.joins.mcq import to_mcq
 from engine.models.baseline_features import BaselineFeatures
-from engine.models.build import build_captioner, build_summarizer
+from engine.models.build import build_captioner, build_summarizer, build_writer
 from engine.models.features import FeatureExtractor
 from engine.models.scorer import ScorerFile
 from engine.models.vision_tower import TowerSettings, VisionTower
@@ -39,6 +44,7 @@ from engine.stages.clip import ClipStage
 from engine.stages.features import FeaturesStage, TowerStage
 from engine.stages.ingest import IngestStage
 from engine.stages.instruct import InstructStage
+from engine.stages.instruct_written import WrittenInstructStage
 from engine.stages.propose import ProposeStage
 from engine.stages.score import ScorerStage, ScoreStage
 from engine.stages.summarize import SummarizeStage
@@ -140,15 +146,32 @@ def summarize_videos(config: Config) -> Stage[Any]:
 
 
 def instruct(family: RuleFamily[Any], config: Config) -> Stage[Any]:
-    """Captions, summaries -> instructions of a family."""
+    """Captions, summaries, times -> instructions of a family."""
     return InstructStage(family, seed=config.dataset.seed)
 
 
+def write(family: AnyWrittenFamily, config: Config) -> Stage[Any]:
+    """Captions, summaries -> instructions of a family that a model writes.
+
+    Raises `UsageError` where there is no model: templates would make up what nobody said.
+    """
+    writer = build_writer(config.summarize, max_tokens=config.instruct.max_tokens)
+    if writer is None:
+        raise UsageError(
+            f"instructions of family {family.name} are written by the model of [summarize], and "
+            "that is the baseline, which fills templates; set model or preset there, or take the "
+            "family out of [instruct] families"
+        )
+    return WrittenInstructStage(family, writer, seed=config.dataset.seed)
+
+
 def _family_step(
-    family: RuleFamily[Any], join: Callable[[Facts, Census], Iterable[Pending[Any]]]
+    family: RuleFamily[Any] | AnyWrittenFamily,
+    join: Callable[[Facts, Census], Iterable[Pending[Any]]],
 ) -> Step:
+    build = partial(instruct, family) if isinstance(family, RuleFamily) else partial(write, family)
     scope = families.scope_of(family.name)
-    return Step("instruct", partial(instruct, family), join, scope=scope, family=family.name)
+    return Step("instruct", build, join, scope=scope, family=family.name)
 
 
 FLOW = (
@@ -167,6 +190,9 @@ FAMILIES = (
     _family_step(VAD_INSTRUCT, families.to_vad_instruct),
     _family_step(VAD_LLAMA, families.to_vad_llama),
     _family_step(GROUNDING, families.to_grounding),
+    _family_step(VA_GPT, families.to_va_gpt),
+    _family_step(REASONING, families.to_reasoning),
+    _family_step(QUESTION_TYPES, families.to_question_types),
     _family_step(MCQ, to_mcq),
 )
 """All that `[instruct] families` can name."""

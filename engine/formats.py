@@ -18,8 +18,19 @@ Format = Literal[
     "csv",
 ]
 
-Family = Literal["hivau", "vad-instruct", "vad-llama", "grounding", "mcq"]
+Family = Literal[
+    "hivau",
+    "vad-instruct",
+    "vad-llama",
+    "grounding",
+    "va-gpt",
+    "reasoning",
+    "question-types",
+    "mcq",
+]
 """What kinds of instructions there are; each is a step of the flow."""
 
+WRITTEN_FAMILIES: frozenset[Family] = frozenset({"va-gpt", "reasoning", "question-types"})
+"""Those that a model writes: the one of `[summarize]`."""
 TIMES_FAMILIES: frozenset[Family] = frozenset({"vad-llama", "grounding", "mcq"})
 """Those whose answers are times: they need no caption and no summary."""

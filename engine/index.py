@@ -112,9 +112,12 @@ class Index:
         """Id -> newest line of every live record, in order of first appearance in the file."""
         if record_type not in self._lines:
             self.note(self.dataset.record_path(record_type))
+            live_ids = self._live_ids(record_type)
+            if record_type is Instruction:  # asked for nothing else; 300 MB at a million clips
+                self._ledgers.pop("instruct", None)
             self._lines[record_type] = newest_lines(
                 self.dataset.record_path(record_type),
-                wanted=self._live_ids(record_type),
+                wanted=live_ids,
                 unwanted=set(self.discarded_ids(record_type)),
             )
         return self._lines[record_type]

@@ -1,6 +1,7 @@
 """The exact request that a model would get about one clip, event or video; nothing is sent."""
 
 import multiprocessing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from engine.census import take_census
+from engine.config import BASELINE
 from engine.dataset import Dataset
 from engine.errors import ItemError, MediaError, UsageError
 from engine.executors import worker
-from engine.flow import FLOW, Step
+from engine.flow import FLOW, Step, named_steps
+from engine.formats import WRITTEN_FAMILIES
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.ledger import Ledger
@@ -19,9 +22,9 @@ from engine.models.chat import Json
 from engine.models.openai_chat import OpenAiCaptioner, OpenAiSummarizer
 from engine.models.openai_media import media_io_kwargs
 from engine.models.openai_settings import OpenAiSettings
-from engine.models.openai_summary import SUMMARY_SCHEMA, response_format
 from engine.stage import Item, Stage
 from engine.stages.caption import CaptionStage
+from engine.stages.instruct_written import WrittenInstructStage
 from engine.stages.summarize import SummarizeStage
 from schemas import Clip, Event, Video
 
@@ -56,9 +59,24 @@ def preview(dataset: Dataset, item_id: str) -> tuple[Preview, ...]:
             item = _item_of(facts, step, item_id)
             if item is not None:
                 shown.append(_preview(dataset, step.build(dataset.config), item))
+    shown += _of_families(facts, item_id)
     if not shown:
         raise UsageError(_why_none(facts, item_id))
     return tuple(shown)
+
+
+def _of_families(facts: Facts, item_id: str) -> Iterator[Preview]:
+    """What is asked for the families in the settings; nothing where there is no model for them."""
+    dataset = facts.index.dataset
+    if dataset.config.summarize.model == BASELINE:
+        return
+    for step in named_steps(dataset.config):
+        item = _item_of(facts, step, item_id) if step.family in WRITTEN_FAMILIES else None
+        if item is not None:
+            stage = step.build(dataset.config)
+            assert isinstance(stage, WrittenInstructStage)
+            settings, prompt = stage.writer.settings, stage.family.prompt(item.body)
+            yield _sent(item.id, stage.name, settings, stage.body(item.body), prompt)
 
 
 def _item_of(facts: Facts, step: Step, item_id: str) -> Item[Any] | None:
@@ -99,9 +117,7 @@ def _summary_preview(stage: SummarizeStage, item: Item[Any]) -> Preview:
     summarizer, request = stage.summarizer, stage.request(item.body)
     if not isinstance(summarizer, OpenAiSummarizer):
         return _nothing_sent(item.body.segment_id, stage.name, summarizer.name)
-    body = summarizer.settings.sampling_fields() | {"messages": summarizer.messages(request)}
-    if summarizer.settings.structured_output == "json_schema":
-        body["response_format"] = response_format("summary", SUMMARY_SCHEMA)
+    body = summarizer.body(request)
     return _sent(request.id, stage.name, summarizer.settings, body, request.prompt)
 
 

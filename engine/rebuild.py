@@ -13,7 +13,7 @@ from engine.exporters.footage import Footage
 from engine.exporters.frame_hashes import frame_hashes
 from engine.exporters.parquet import file_sha256
 from engine.exporters.recipe import RECIPE_FILE, RecipeHead, RecipeVideo, read_head, read_videos
-from engine.exporters.writers import open_writers
+from engine.exporters.writers import How, open_writers
 from engine.index import Index
 from engine.media_export import export_media
 from engine.release import release_bytes
@@ -151,7 +151,7 @@ def _write_rows(task: RebuildTask, head: RecipeHead, partial: Path) -> list[Rele
     footage = Footage(head.with_times, media_dir_path, head.num_frames)
     with ExitStack() as stack:
         writers = stack.enter_context(
-            open_writers(partial, head.formats, compat=head.compat, footage=footage)
+            open_writers(partial, head.formats, head.families, how=How(footage, head.compat))
         )
         writers.append(stack.enter_context(ContentsWriter(partial)))
         for video in read_videos(task.recipe_path):

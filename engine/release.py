@@ -7,11 +7,9 @@ beside its place and renamed into it, by one process at a time.
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice, repeat
-from operator import itemgetter
 from pathlib import Path
 
 import orjson
@@ -23,28 +21,27 @@ from engine.dataset import Dataset
 from engine.errors import ServiceError, UsageError
 from engine.exporters.footage import Footage
 from engine.exporters.forms import refuse_families, refuse_times
-from engine.exporters.leakage import refuse_leaks
 from engine.exporters.recipe import RecipeWriter
-from engine.exporters.writers import Writer, open_writers
+from engine.exporters.writers import How, Writer, open_writers
 from engine.figures import Figures
-from engine.formats import TIMES_FAMILIES, Family, Format
+from engine.formats import Family, Format
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.media_export import export_media
+from engine.mix import Tally
 from engine.rejects import stage_names
 from engine.release_changes import CONTENTS, ContentsWriter
+from engine.release_makers import count_makers, refuse_mixture, released_ids
 from engine.release_papers import card_facts, recipe_head, release_before, write_papers
 from engine.runner import Executor
-from engine.store import PROVENANCE_MARK, parse_object, write_whole_file
+from engine.selection import Selection, select
+from engine.store import write_whole_file
 from engine.tree import VideoNode
 from engine.trees import Trees
 from engine.version import VERSION
-from schemas import Caption, Click, Clip, Event, Instruction, Record, Release, Summary, Video
-from schemas.base import Granularity
+from schemas import Event, Release
 
 _RELEASE_FILE = "release.json"
-
-_COUNTED: tuple[type[Record], ...] = (Video, Click, Event, Clip, Caption, Summary, Instruction)
 
 
 @dataclass(frozen=True)
@@ -103,27 +100,36 @@ def export(
     index = Index(dataset)
     target = dataset.releases_dir_path / options.name
     with collector_paused(), _sole_exporter(dataset, options.name):
+        # First, since the ledger of instructions is let go once their lines are known.
+        told = _fingerprints(index), _rejects(index)
         # A recipe holds the records themselves.
         trees = Trees(index, are_views=not options.with_recipe)
-        makers = count_makers(trees.facts, options.families)
-        _refuse_mixture(makers, options)
-        refuse_leaks(index.all(Video))
+        makers = count_makers(trees.facts)
+        refuse_mixture(makers, allow_baseline=options.allow_baseline)
+        selection = select(trees, dataset.config, options.families or ())
         _finish_renames(dataset.releases_dir_path)
         _refuse_taken_name(target, dataset, options)
-        report = _write_and_rename(trees, target, options, makers, (executor, on_video))
+        report = _write_and_rename(
+            (trees, selection, makers, told), target, options, (executor, on_video)
+        )
     return ExportReport(target, report[0], report[1])
 
 
+_Told = tuple[dict[str, tuple[str, ...]], dict[str, int]]
+"""Stage -> fingerprints of its outcomes, and how many of them are rejects."""
+_Contents = tuple[Trees, Selection, dict[str, dict[str, int]], _Told]
+"""All that there is, what of it is taken, who made the records, and what ledgers say."""
+
+
 def _write_and_rename(
-    trees: Trees,
+    contents: _Contents,
     target: Path,
     options: ExportOptions,
-    makers: dict[str, dict[str, int]],
     work: tuple[Executor | None, Callable[[], None]],
 ) -> tuple[Release, dict[str, str]]:
     partial = _fresh_dir(target)
     try:
-        report = _write_release(trees, partial, options, makers, work)
+        report = _write_release(contents, partial, options, work)
         _rename_into_place(partial, target)
     except OSError as error:
         raise ServiceError(f"cannot write {target} ({error.strerror}); free some space") from error
@@ -133,33 +139,36 @@ def _write_and_rename(
 
 
 def _write_release(
-    trees: Trees,
+    contents: _Contents,
     partial: Path,
     options: ExportOptions,
-    makers: dict[str, dict[str, int]],
     work: tuple[Executor | None, Callable[[], None]],
 ) -> tuple[Release, dict[str, str]]:
-    executor, on_video = work
-    index, counts, figures = trees.index, Counter[str](), Figures()
+    (trees, selection, makers, (fingerprints, num_rejects)), (executor, on_video) = contents, work
+    index, counts, figures, tally = trees.index, Counter[str](), Figures(), Tally()
+    writers_of_rows = Counter[str]()
     failed: dict[str, str] = {}
     if options.with_media:
         assert executor is not None
-        nodes = _released(index, trees.with_instructions_alone(), options.families)
+        nodes = selection.of(trees.with_instructions_alone())
         num_frames = options.num_frames if "trl" in options.formats else 0
         failed = export_media(index, nodes, partial, executor=executor, num_frames=num_frames)
     media_dir_path = partial if options.with_media else None
     footage = Footage(options.with_times, media_dir_path, options.num_frames)
     with ExitStack() as stack:
         writers = stack.enter_context(
-            open_writers(partial, options.formats, compat=options.compat, footage=footage)
+            open_writers(
+                partial, options.formats, selection.families, how=How(footage, options.compat)
+            )
         )
         writers.append(stack.enter_context(ContentsWriter(partial)))
         recipe = RecipeWriter(index.dataset, partial) if options.with_recipe else None
         if recipe is not None:
             writers.append(stack.enter_context(recipe))
-        for node in _released(index, trees.all(), options.families):
+        for node in selection.of(trees.all(), tally):
             _write_video(node, writers, failed.keys())
             _count(node, counts)
+            writers_of_rows.update(row.provenance.name for row in node.instructions)
             figures.add(node)
             on_video()
     _count_segments(trees.facts, makers, counts)
@@ -167,6 +176,8 @@ def _write_release(
     is_empty = all(file.format == CONTENTS for file in files)
     if is_empty and not counts["instructions"] and not counts["summaries"]:
         raise UsageError("there is nothing to export yet; `vau-data run` makes it")
+    if writers_of_rows:
+        makers["instructions.jsonl"] = dict(sorted(writers_of_rows.items()))
     release = Release(
         name=options.name,
         vau_data_version=VERSION,
@@ -176,9 +187,10 @@ def _write_release(
         num_clips=counts["clips"],
         num_instructions=counts["instructions"],
         makers=makers,
-        fingerprints=_fingerprints(index),
-        num_rejects=_rejects(index, failed),
+        fingerprints=fingerprints,
+        num_rejects=num_rejects | ({"export": len(failed)} if failed else {}),
         unsettled=dict(options.unsettled),
+        mixed=tally.changed(),
     )
     card = dataset_card(release, counts, figures, card_facts(index, release))
     old_dir_path = release_before(index.dataset, options)
@@ -187,27 +199,6 @@ def _write_release(
     if recipe is not None:
         recipe.finish(recipe_head(release, card, options))
     return release, failed
-
-
-def _released(
-    index: Index, nodes: Iterable[VideoNode], families: Collection[str] | None
-) -> Iterator[VideoNode]:
-    """With the instructions of these families; None: of all.
-
-    But for those whose answer is a text that was discarded or is live no more. `instruct` retires
-    them when it next runs, but what a person took out must not wait for that.
-    """
-    captions, summaries = index.lines(Caption), index.lines(Summary)
-    texts = {"clip": captions, "event": summaries, "video": summaries}
-    for node in nodes:
-        rows = [
-            row
-            for row in node.instructions
-            if (families is None or row.family in families)
-            and (row.family in TIMES_FAMILIES or row.segment_id in texts[row.granularity])
-        ]
-        is_whole = len(rows) == len(node.instructions)
-        yield node if is_whole else replace(node, instructions=tuple(rows))
 
 
 def _write_video(node: VideoNode, writers: Sequence[Writer], failed_ids: Collection[str]) -> None:
@@ -233,92 +224,8 @@ def _count_segments(
         counts[word] = sum(makers.get(f"{word}.jsonl", {}).values())
     counts["events unconfirmed"] = sum(
         not facts.index.fields(Event, event_id)["is_confirmed"]
-        for event_id in _released_ids(facts, Event)
+        for event_id in released_ids(facts, Event)
     )
-
-
-_SEGMENTS_OF: Mapping[type[Record], tuple[Granularity, ...]] = {
-    Event: ("event",),
-    Clip: ("clip",),
-    Caption: ("clip",),
-    Summary: ("event", "video"),
-}
-
-
-def _released_ids(facts: Facts, record_type: type[Record]) -> Iterable[str]:
-    """Live records; of segments and what is about them those alone whose video is live too."""
-    lines = facts.index.lines(record_type)
-    if record_type not in _SEGMENTS_OF:
-        return lines
-    of_type = (facts.segment_ids[granularity] for granularity in _SEGMENTS_OF[record_type])
-    return filter(lines.__contains__, chain.from_iterable(of_type))
-
-
-def _released_instruction_ids(facts: Facts, families: Collection[str] | None) -> Iterator[str]:
-    texts = {*_released_ids(facts, Caption), *_released_ids(facts, Summary)}
-    videos = facts.index.lines(Video)
-    for id_ in facts.index.lines(Instruction):
-        family, _, segment_id = id_.partition(":")
-        rests_on = videos if family in TIMES_FAMILIES else texts
-        if segment_id in rests_on and (families is None or family in families):
-            yield id_
-
-
-def count_makers(
-    facts: Facts, families: Collection[str] | None = None
-) -> dict[str, dict[str, int]]:
-    """Per record file, how many released records each model, rule or person made."""
-    makers: dict[str, dict[str, int]] = {}
-    for record_type in _COUNTED:
-        lines = facts.index.lines(record_type)
-        path = facts.index.dataset.record_path(record_type)
-        is_instruction = record_type is Instruction
-        ids = (
-            _released_instruction_ids(facts, families)
-            if is_instruction
-            else _released_ids(facts, record_type)
-        )
-        released = map(lines.__getitem__, ids)
-        tails = map(itemgetter(2), map(bytes.rpartition, released, repeat(PROVENANCE_MARK)))
-        names = Counter[str]()
-        while counted := Counter(islice(tails, _MANY)):
-            for tail, count in counted.items():
-                names[_name_in(tail, path)] += count
-        if names:
-            makers[path.name] = dict(sorted(names.items()))
-    return makers
-
-
-_MANY = 10_000
-"""Lines at a time: what a model call cost makes each tail another."""
-
-
-def _name_in(tail: bytes, path: Path) -> str:
-    """Who made a record whose line has `tail` after the mark; all of a line that has no mark."""
-    try:
-        fields = orjson.loads(b'{"provenance":' + tail)
-    except orjson.JSONDecodeError:
-        fields = parse_object(tail, path=path)
-    try:
-        return str(fields["provenance"]["name"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{path}: {tail[:80]!r} has no provenance; delete that line") from error
-
-
-_TEXT_FILES = ("captions.jsonl", "summaries.jsonl")
-
-
-# People's names, such as `uca`, carry no slash; those of models, also of imported texts, do.
-def _refuse_mixture(makers: dict[str, dict[str, int]], options: ExportOptions) -> None:
-    names = {name for file in _TEXT_FILES for name in makers.get(file, {})}
-    baseline = {name for name in names if name.startswith("baseline/")}
-    real = {name for name in names - baseline if "/" in name}
-    if baseline and real and not options.allow_baseline:
-        raise UsageError(
-            f"texts of the baseline ({', '.join(sorted(baseline))}) would be mixed with those of "
-            f"{', '.join(sorted(real))}; run the stages that are stale first (`vau-data status`), "
-            "or export with --allow-baseline"
-        )
 
 
 def _refuse_contradictions(options: ExportOptions) -> None:
@@ -406,9 +313,8 @@ def _fingerprints(index: Index) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _rejects(index: Index, failed_media: dict[str, str]) -> dict[str, int]:
+def _rejects(index: Index) -> dict[str, int]:
     counts = {name: len(index.ledger(name).rejects()) for name in stage_names()}
-    counts["export"] = len(failed_media)
     return {name: count for name, count in counts.items() if count}
 
 

@@ -113,6 +113,7 @@ def recipe_head(release: Release, card: str, options: "ExportOptions") -> Recipe
         with_media=options.with_media,
         with_times=options.with_times,
         num_frames=options.num_frames,
+        families=options.families or (),
     )
 
 

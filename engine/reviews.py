@@ -54,7 +54,7 @@ def _changes(review: Review, fields: Mapping[str, object]) -> Mapping[str, objec
     if isinstance(correction, Relabel):
         return {"is_anomalous": correction.is_anomalous, "categories": correction.categories}
     if isinstance(correction, EditText) and "turns" in fields:
-        return {"turns": _answered(fields["turns"], correction)}
+        return {"turns": _answered(review, fields["turns"], correction)}
     if isinstance(correction, EditText):
         changes: dict[str, object] = {correction.field: correction.text}
         if correction.field in _PARTS_OF_A_SUMMARY:
@@ -64,8 +64,18 @@ def _changes(review: Review, fields: Mapping[str, object]) -> Mapping[str, objec
     return {}
 
 
-def _answered(turns: Any, correction: EditText) -> tuple[object, ...]:
-    """The turns with the person's answer; a question that is not asked any more stays unasked."""
+def _answered(review: Review, turns: Any, correction: EditText) -> tuple[object, ...]:
+    """The turns with the person's answer; a question that is not asked any more stays unasked.
+
+    Raises `UsageError` where several questions are of the task: each has an answer of its own.
+    """
+    num_asked = sum(turn["task"] == correction.field for turn in turns)
+    if num_asked > 1:
+        raise UsageError(
+            f"review {review.id} rewrites the answer of task {correction.field} in "
+            f"{review.target_id}, which has {num_asked} of them; discard that instruction instead, "
+            "or mend the text that it was made from"
+        )
     return tuple(
         {**turn, "answer": correction.text} if turn["task"] == correction.field else turn
         for turn in turns

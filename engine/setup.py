@@ -175,6 +175,9 @@ model = "baseline"
 [instruct]
 families = ["hivau"]                        # engine/families/README.md lists the others
 
+[splits]
+# validation = 0.05             # of the source videos that would be trained on
+
 [export]
 formats = ["hivau-raw", "hivau-single"]     # also hivau-multi and llava
 name = "draft"                              # replaced by each run; other names are kept

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import orjson
@@ -39,6 +40,19 @@ class Pending(NamedTuple, Generic[Body]):
     def ready(self) -> Item[Body]:
         """Build the item."""
         return Item(self.id, self.build())
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred(Generic[Body]):
+    """`partial(build, facts, id)` in a third of the memory: a million clips have as many items."""
+
+    build: Callable[[Any, str], Body]
+    facts: object
+    segment_id: str
+
+    def __call__(self) -> Body:
+        """Build the body of an item."""
+        return self.build(self.facts, self.segment_id)
 
 
 class Stage(Protocol[Body]):

@@ -91,6 +91,9 @@ def _texts(node: VideoNode) -> Iterator[dict[str, Cell]]:
         yield _cost("caption", caption.provenance.name, caption.usage)
     for summary in filter(None, summaries):
         yield _cost("summary", summary.provenance.name, summary.usage)
+    for instruction in node.instructions:
+        if instruction.provenance.made_by == "model":
+            yield _cost("instruction", instruction.provenance.name, instruction.usage)
 
 
 def _cost(kind: str, maker: str, usage: Usage | None) -> dict[str, Cell]:
@@ -199,7 +202,7 @@ def _by_served_model(
     return table.replace([float("inf")], float("nan"))
 
 
-_RECORD_OF = {"caption": "caption", "summarize": "summary"}
+_RECORD_OF = {"caption": "caption", "summarize": "summary", "instruct": "instruction"}
 
 
 def _span_row(span: ServingSpan) -> dict[str, Cell]:

@@ -10,7 +10,7 @@ from engine.ids import by_number, parent_id
 from engine.index import Index
 from engine.joins.facts import Facts
 from engine.tree import ClipNode, EventNode, VideoNode
-from schemas import Caption, Clip, Event, Instruction, Record, Summary
+from schemas import Caption, Clip, Event, Instruction, Record, Summary, Video
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -29,21 +29,21 @@ class Trees:
 
     @classmethod
     def over(cls, facts: Facts) -> "Trees":
-        """Of a dataset that was read already: its videos are held once."""
+        """Of a dataset that was read already."""
         trees = cls(facts.index)
         trees.facts = facts
         return trees
 
     def all(self) -> Iterator[VideoNode]:
         """Every live video in natural order of ids, with all that hangs on it."""
-        return (self.of(video_id) for video_id in self.facts.videos)
+        return map(self.of, self.facts.video_ids)
 
     def of(self, video_id: str) -> VideoNode:
         """One video's tree."""
         event_ids = self._event_ids_of.get(video_id, [])
         summaries = self._many(Summary, [*event_ids, video_id])
         return VideoNode(
-            video=self.facts.videos[video_id],
+            video=self.index.get(Video, video_id),
             events=self._events(event_ids, summaries),
             summary=summaries.get(video_id),
             instructions=self._instructions(video_id),
@@ -51,7 +51,8 @@ class Trees:
 
     def with_instructions_alone(self) -> Iterator[VideoNode]:
         """Every live video with its instructions; events and texts left out, which is quicker."""
-        for video_id, video in self.facts.videos.items():
+        for video_id in self.facts.video_ids:
+            video = self.index.get(Video, video_id)
             yield VideoNode(video, (), None, self._instructions(video_id))
 
     def _instructions(self, video_id: str) -> tuple[Instruction, ...]:

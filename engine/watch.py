@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import MediaError
 from engine.features import SNIPPET_FRAMES
 from engine.media.frames import Frame
 from engine.models.features import FeatureExtractor, SnippetFeatures
@@ -127,6 +128,31 @@ def watch(
     while num_waiting and window:
         yield _score(window, model, num_waiting)
         num_waiting -= 1
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The scores of a whole file; no record, since the file need not be in a dataset."""
+
+    snippet_starts_seconds: tuple[float, ...]
+    end_seconds: float
+    scores: tuple[float, ...]
+
+
+def score_whole(frames: Iterable[Frame], model: LiveModel) -> Curve:
+    """All snippets of a file together; memory grows by one snippet's numbers, never by frames.
+
+    Raises `MediaError` where there is no frame.
+    """
+    snippets = list(model.snippets(frames))
+    if not snippets:
+        raise MediaError("media_empty", "no frame to look at; check the file with a player")
+    scores = np.clip(model.scores(snippets), 0, 1)
+    return Curve(
+        tuple(snippet.start_seconds for snippet in snippets),
+        _end_of(snippets[-1]),
+        tuple(float(score) for score in scores),
+    )
 
 
 def _score(window: Sequence[Timed], model: LiveModel, num_waiting: int) -> LiveScore:

@@ -12,7 +12,34 @@ Seconds = FiniteFloat
 
 Split = Literal["train", "validation", "test"]
 Granularity = Literal["clip", "event", "video"]
-Task = Literal["caption", "judgement", "description", "analysis", "grounding", "mcq"]
+QuestionKind = Literal[
+    "detection",
+    "classification",
+    "subject",
+    "object",
+    "action",
+    "scene",
+    "attribute",
+    "sequence",
+    "cause",
+    "effect",
+    "severity",
+    "response",
+]
+"""What the family `question-types` asks for."""
+Task = Literal[
+    "caption",
+    "judgement",
+    "description",
+    "analysis",
+    "grounding",
+    "question",
+    "spatial",
+    "reasoning",
+    "mcq",
+    QuestionKind,
+]
+"""Flat to `get_args`, which readers of published files list."""
 
 
 class Frozen(BaseModel):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from schemas.base import Frozen, Granularity, Id, NonEmptyText, Provenance, Span, Task
+from schemas.base import Frozen, Granularity, Id, NonEmptyText, Provenance, Span, Task, Usage
 
 
 class Turn(Frozen):
@@ -22,3 +22,5 @@ class Instruction(Span):
     is_anomalous: bool | None
     turns: tuple[Turn, ...] = Field(min_length=1)
     provenance: Provenance
+    usage: Usage | None = None
+    """What a model that wrote it took; None: no model did, or it counts no tokens."""

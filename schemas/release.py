@@ -34,3 +34,5 @@ class Release(Frozen):
     """Per stage, how many items are missing because they were rejected."""
     unsettled: dict[str, int | None] = Field(default_factory=dict)
     """Per step, how many items were to be done or retired, or waited; None: could not be told."""
+    mixed: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    """Per family of which `[mix]` left answers for training out: those taken, and all."""

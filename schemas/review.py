@@ -27,7 +27,7 @@ class EditText(Frozen):
     """The person rewrote one text field; of an instruction, the answer of the task so named."""
 
     kind: Literal["edit_text"] = "edit_text"
-    field: Literal["text"] | Task
+    field: Literal["text", Task]
     text: NonEmptyText
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli._datasets import with_section
 from engine.cli._output import remark
+from engine.formats import WRITTEN_FAMILIES
 
 if TYPE_CHECKING:
     from engine.config import ModelSection
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from engine.runner import RunOptions
     from engine.serving.plan import ServePlan
 
-_MODEL_STAGES = ("caption", "summarize")
+_SECTION_OF = MappingProxyType(
+    {"caption": "caption", "summarize": "summarize", "instruct": "summarize"}
+)
+"""Stage -> the section whose model it asks; instructions are written by the summarizer's."""
 NO_PLANS: Mapping[str, "ServePlan"] = MappingProxyType({})
 
 
@@ -63,12 +67,14 @@ def plan_serving(
     gpus = choose_gpus(
         flags.num_gpus, memory_gib=flags.memory_gib, utilization=vllm.gpu_memory_utilization
     )
-    plans: dict[str, ServePlan] = {
-        section.stage: plan_servers(section, gpus, vllm) for section in sections
-    }
+    by_section = {section.stage: plan_servers(section, gpus, vllm) for section in sections}
     if not is_dry_run:
         _check_premises(dataset, sections)
-    return plans
+    return {
+        name: by_section[stage]
+        for name, stage in _asking(dataset, names).items()
+        if stage in by_section
+    }
 
 
 @contextmanager
@@ -82,9 +88,10 @@ def at_servers(
 ) -> Iterator["Dataset"]:
     """The dataset as if dataset.toml named the plan's servers, which run meanwhile.
 
-    `steps` are those of one stage. Where none has anything to do, no server is started; the caller
-    may know what there is to do.
+    `steps` are those of one stage. Where none that asks a model has anything to do, no server is
+    started; the caller may know what there is to do.
     """
+    steps = [step for step in steps if step.family is None or step.family in WRITTEN_FAMILIES]
     if has_work is None:
         has_work = plan is not None and _has_work(dataset, steps, options)
     if plan is None or not has_work:
@@ -93,7 +100,7 @@ def at_servers(
     from engine.serving.keeper import FleetSettings
     from engine.serving.session import serving
 
-    section: ModelSection = getattr(dataset.config, steps[0].name)
+    section: ModelSection = getattr(dataset.config, _SECTION_OF[steps[0].name])
     vllm = dataset.config.vllm
     settings = FleetSettings(
         start_seconds=vllm.start_seconds,
@@ -101,7 +108,7 @@ def at_servers(
         api_key_env=section.api_key_env,
     )
     say = _silent if options.is_quiet else remark
-    with serving(dataset, section.stage, plan=plan, settings=settings, say=say) as fleet:
+    with serving(dataset, steps[0].name, plan=plan, settings=settings, say=say) as fleet:
         patience_seconds = max(section.patience_seconds, fleet.longest_absence_seconds)
         changes = {"endpoints": fleet.urls, "patience_seconds": patience_seconds}
         yield with_section(dataset, section.model_copy(update=changes))
@@ -139,9 +146,14 @@ def _sections_to_serve(dataset: "Dataset", names: Sequence[str]) -> list["ModelS
     """One command's stage, as asked; of several stages, those that nothing else serves."""
     from engine.errors import UsageError
 
-    sections: list[ModelSection] = [
-        getattr(dataset.config, name) for name in _MODEL_STAGES if name in names
-    ]
+    asked = dict.fromkeys(_asking(dataset, names).values())
+    sections: list[ModelSection] = [getattr(dataset.config, name) for name in asked]
+    if not sections:
+        raise UsageError(
+            "--gpus has nothing to serve: no model is asked for the families "
+            f"{', '.join(dataset.config.instruct.families)}; a model writes "
+            f"{', '.join(sorted(WRITTEN_FAMILIES))}"
+        )
     real = [section for section in sections if section.model != "baseline"]
     if not real:
         stages = " and ".join(section.stage for section in sections)
@@ -156,6 +168,13 @@ def _sections_to_serve(dataset: "Dataset", names: Sequence[str]) -> list["ModelS
             f"{' and '.join(section.stage for section in real)}; remove them, or leave out --gpus"
         )
     return unserved
+
+
+def _asking(dataset: "Dataset", names: Sequence[str]) -> dict[str, str]:
+    """Those of the stages that ask a model -> the section that names it."""
+    is_written = not WRITTEN_FAMILIES.isdisjoint(dataset.config.instruct.families)
+    asking = (name for name in _SECTION_OF if name in names)
+    return {name: _SECTION_OF[name] for name in asking if name != "instruct" or is_written}
 
 
 def _has_work(dataset: "Dataset", steps: Sequence["Step"], options: "RunOptions") -> bool:
@@ -190,6 +209,6 @@ def _notes(dataset: "Dataset", name: str) -> Iterator[str]:
         check_installed(vllm)
     except UsageError as error:
         yield str(error)
-    weights = find_weights(getattr(dataset.config, name), vllm)
+    weights = find_weights(getattr(dataset.config, _SECTION_OF[name]), vllm)
     if not weights.is_here:
         yield f"the weights are not here yet; to get them before it starts: {weights.how_to_get}"

@@ -156,6 +156,9 @@ def do_steps(
     from engine.text_changes import TextWatch
 
     steps = [with_scorer_loader(step) for step in steps]
+    for step in steps:
+        if step.family is not None:
+            step.build(dataset.config)  # refuses a family that lacks a model, before any work
     options = RunOptions(
         limit=flags.limit, retry_rejects=flags.retry_rejects, is_quiet=flags.is_quiet
     )

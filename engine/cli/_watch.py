@@ -28,7 +28,7 @@ def watch_source(name: str, flags: WatchFlags) -> None:
     from engine.media.live import LiveSettings, LiveSource
     from engine.watch import WatchSettings, delay_of, watch
 
-    model = _model(flags)
+    model = live_model(flags)
     settings = WatchSettings(lookahead_snippets=flags.lookahead)
     source = LiveSource(name, LiveSettings(model.max_side_px, flags.patience_seconds))
     remark(f"watching {source.shown_name} with {model.name}; Ctrl-C ends it")
@@ -41,14 +41,14 @@ def watch_source(name: str, flags: WatchFlags) -> None:
     remark(f"{source.shown_name} has ended after {num_scores} snippets")
 
 
-def _model(flags: WatchFlags) -> "LiveModel":
+def live_model(flags: WatchFlags) -> "LiveModel":
     """Motion where no scorer is named. Raises `UsageError` where features would not fit."""
     from engine.errors import UsageError
     from engine.flow import build_extractor
     from engine.stages.score import scorer_name
     from engine.watch import LiveMotion, LiveScorer, with_small_batches
 
-    config = _config(flags)
+    config = live_config(flags)
     if config.score.is_baseline:
         return LiveMotion()
     file = scorer_file(config)
@@ -62,7 +62,7 @@ def _model(flags: WatchFlags) -> "LiveModel":
     return LiveScorer(scorer_name(file), file.scorer, extractor)
 
 
-def _config(flags: WatchFlags) -> "Config":
+def live_config(flags: WatchFlags) -> "Config":
     """Of the dataset that was named or holds this folder, if any; a file needs none."""
     from engine.config import Config
     from engine.dataset import Dataset

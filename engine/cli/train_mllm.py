@@ -64,11 +64,12 @@ def mllm(
         typer.Option("--steps", min=1, metavar="N", show_default=False, help="Not the recipe's."),
     ] = None,
     device: Annotated[
-        str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 … or auto.")
+        str, typer.Option("--device", metavar="NAME", help="cpu, cuda or auto.")
     ] = "auto",
     workers: Annotated[
         int, typer.Option("--workers", min=0, metavar="N", help="Decoding processes per device.")
     ] = 2,
+    max_reject_rate: opt.MaxRejectRate = None,
     dry_run: opt.DryRun = False,
     as_json: opt.AsJson = False,
     quiet: opt.Quiet = False,
@@ -77,7 +78,7 @@ def mllm(
     from engine.cli._output import print_json
 
     require_packages()
-    from train.mllm.plan import MllmOptions, plan_tuning
+    from train.mllm.plan import MllmOptions, look_at_base, plan_tuning
     from train.mllm.recipe import changed, load_recipe
 
     chosen = load_recipe(recipe)
@@ -86,6 +87,7 @@ def mllm(
     folder, opened = _release_of(release, dataset)
     target = out or _default_out(chosen, opened, seed)
     options = MllmOptions(folder, target, base, seed, device, workers, is_quiet=quiet)
+    look_at_base(chosen, options)
     lessons = _lessons(chosen, options, opened, dry_run=dry_run)
     if lessons is None:
         print(f"first train the scorer {chosen.scorer}; what it says of the videos is then learned")
@@ -94,10 +96,16 @@ def mllm(
     if dry_run:
         print_json(_plan_row(plan)) if as_json else print("\n".join(_plan_lines(plan)))
         return
-    from train.mllm.run import tune
+    from train.mllm.plan import is_first_process
+    from train.mllm.run import refuse_too_many_skipped, tune
 
     report = tune(plan)
+    if not is_first_process():
+        return
     print_json(_report_row(report)) if as_json else print("\n".join(_report_lines(report)))
+    if max_reject_rate is None:
+        max_reject_rate = opened.config.run.max_reject_rate if opened is not None else 0.05
+    refuse_too_many_skipped(plan, max_reject_rate=max_reject_rate)
 
 
 def merge(
@@ -174,7 +182,8 @@ def _lessons(
     if recipe.scorer is None:
         return lessons_of(options.release_dir_path, dataset, recipe)
     from engine.errors import UsageError
-    from train.mllm.pseudo import SCORER_DIR_NAME, pseudo_lessons, train_phases
+    from train.mllm.plan import is_first_process
+    from train.mllm.pseudo import SCORER_DIR_NAME, pseudo_lessons, train_phases, wait_for_scorer
     from train.scorer.checkpoint import MODEL_NAME
     from train.scorer.recipe import load_recipe
     from train.scorer.run import TrainOptions
@@ -187,7 +196,9 @@ def _lessons(
     path = options.out_dir_path / SCORER_DIR_NAME
     if dry_run and not (path / MODEL_NAME).is_file():
         return None
-    if not dry_run:
+    if not is_first_process():
+        wait_for_scorer(path)
+    elif not dry_run:
         how = TrainOptions(seed=options.seed, device=options.device, is_quiet=options.is_quiet)
         scorer = load_recipe(recipe.scorer)
         train_phases(dataset, scorer, out_dir_path=options.out_dir_path, options=how)

@@ -28,6 +28,8 @@ class RowForm:
     companions: Companions = lambda _: {}
     needs_all: bool = False
     """Whether it looks at events and texts; most look at instructions alone."""
+    own_rows: Rows | None = None
+    """In place of `rows` where the family of the form's name is exported: of that alone."""
 
 
 TELL_TIMES = ("swift", "internvl", "parquet", "webdataset")
@@ -106,6 +108,19 @@ def _vad_llama(
     return [] if row is None else [row]
 
 
+def _own_vad_instruct(
+    node: VideoNode, kept: Sequence[Instruction], _footage: Footage, _: int
+) -> Iterable[Mapping[str, object]]:
+    return vad_instruct_rows(node, kept, is_own_alone=True)
+
+
+def _own_vad_llama(
+    node: VideoNode, kept: Sequence[Instruction], _footage: Footage, _: int
+) -> Iterable[Mapping[str, object]]:
+    row = vad_llama_row(node, kept, is_own_alone=True)
+    return [] if row is None else [row]
+
+
 def _dataset_info(num_rows: Mapping[str, int]) -> Mapping[str, object]:
     """LLaMA-Factory's description, one dataset per split."""
     described = {
@@ -140,8 +155,12 @@ def _stem(file: str) -> str:
 
 
 ROW_FORMS: Mapping[str, RowForm] = {
-    "vad-instruct": RowForm("vad-instruct/{split}.jsonl", _vad_instruct, needs_all=True),
-    "vad-llama": RowForm("vad-llama/{split}.jsonl", _vad_llama, needs_all=True),
+    "vad-instruct": RowForm(
+        "vad-instruct/{split}.jsonl", _vad_instruct, needs_all=True, own_rows=_own_vad_instruct
+    ),
+    "vad-llama": RowForm(
+        "vad-llama/{split}.jsonl", _vad_llama, needs_all=True, own_rows=_own_vad_llama
+    ),
     "llama-factory": RowForm("llama-factory/{split}.jsonl", _llama_factory, _dataset_info),
     "swift": RowForm("swift/{split}.jsonl", _swift),
     "internvl": RowForm("internvl/{split}.jsonl", _internvl, _meta),

@@ -44,6 +44,13 @@ def find_leaks(videos: Iterable[Video]) -> list[Leak]:
     return leaks
 
 
+def source_name(video: Video) -> str:
+    """What a video is a cut or a scene of, as far as its name tells; else its own id."""
+    film, mark, _ = video.id.partition("__#")
+    is_scene = video.source == "xd-violence" and mark
+    return film if is_scene else _CUT.sub("", video.id)
+
+
 def films_in_two_splits(videos: Iterable[Video]) -> int:
     """How many films of XD-Violence are cut into several splits, as its official lists have it.
 

@@ -45,8 +45,12 @@ class VadLlamaRow(TypedDict):
     QA: list[QuestionAnswer]
 
 
-def vad_instruct_rows(node: VideoNode, kept: Sequence[Instruction]) -> Iterator[VadInstructRow]:
+def vad_instruct_rows(
+    node: VideoNode, kept: Sequence[Instruction], *, is_own_alone: bool = False
+) -> Iterator[VadInstructRow]:
     """Items about events: those of family `vad-instruct`, else made of the event's summary.
+
+    With `is_own_alone` the first alone: what a mix left out must not come back.
 
     `kept` is the video's instructions without those of segments that could not be cut; such
     events have no items.
@@ -59,7 +63,7 @@ def vad_instruct_rows(node: VideoNode, kept: Sequence[Instruction]) -> Iterator[
         if (instruction := written.get(event.event.id)) is not None:
             for turn in instruction.turns:
                 yield _item(node.video, event.event, turn.question, turn.answer)
-        elif event.summary is not None:
+        elif event.summary is not None and not is_own_alone:
             question = draw(_POOL, event.event.id)
             yield _item(node.video, event.event, question, event.summary.text)
 
@@ -82,14 +86,16 @@ def _clip_name(video: Video, event: Event) -> str:
     return f"{video.id}_{start}_{end}"
 
 
-def vad_llama_row(node: VideoNode, kept: Sequence[Instruction] = ()) -> VadLlamaRow | None:
+def vad_llama_row(
+    node: VideoNode, kept: Sequence[Instruction] = (), *, is_own_alone: bool = False
+) -> VadLlamaRow | None:
     """The video with its item of family `vad-llama`, else with the spans of its abnormal events.
 
-    None where these are not known: nothing says whether it is abnormal, or it is and nobody
-    marked where.
+    With `is_own_alone` the first alone: what a mix left out must not come back. None where these
+    are not known: nothing says whether it is abnormal, or it is and nobody marked where.
     """
     written = [turn for row in kept if row.family == VAD_LLAMA for turn in row.turns]
-    asked = written or vad_llama.turns(_times_of(node), draw)
+    asked = written if written or is_own_alone else vad_llama.turns(_times_of(node), draw)
     if not asked:
         return None
     return {

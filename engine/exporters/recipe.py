@@ -73,6 +73,7 @@ class RecipeHead(Frozen):
     with_media: bool
     with_times: bool
     num_frames: int
+    families: tuple[str, ...] = ("hivau",)
 
 
 @dataclass

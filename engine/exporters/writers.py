@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Protocol, Self
@@ -155,26 +155,38 @@ class Writer(Protocol):
         """What was written, with hashes; after closing."""
 
 
+@dataclass(frozen=True)
+class How:
+    """What the rows of all formats have in common."""
+
+    footage: Footage
+    compat: bool = False
+    """The published test files' misspelt key `anwser`."""
+
+
 @contextmanager
 def open_writers(
-    dir_path: Path, formats: Sequence[str], *, compat: bool, footage: Footage
+    dir_path: Path, formats: Sequence[str], families: Collection[str], *, how: How
 ) -> Iterator[list[Writer]]:
-    """One writer per format, in the given order without repeats."""
+    """One writer per format, in the given order without repeats; `families` are exported."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_writer(name, dir_path, compat=compat, footage=footage))
+            stack.enter_context(_writer(name, dir_path, families, how))
             for name in dict.fromkeys(formats)
         ]
 
 
-def _writer(name: str, dir_path: Path, *, compat: bool, footage: Footage) -> Writer:
+def _writer(name: str, dir_path: Path, families: Collection[str], how: How) -> Writer:
+    footage = how.footage
     if name == "parquet":
         return ParquetWriter(dir_path)
     if name == "webdataset":
         return WebDatasetWriter(dir_path, footage)
     if (form := ROW_FORMS.get(name)) is not None:
         files = _FileSet(dir_path, companions=form.companions)
-        return RowWriter(name, files, _form_writer(form, footage), needs_all=form.needs_all)
+        rows = form.own_rows if form.own_rows and name in families else form.rows
+        writer = _form_writer(replace(form, rows=rows), footage)
+        return RowWriter(name, files, writer, needs_all=form.needs_all)
     if name == "hivau-raw":
         files = _FileSet(dir_path, head=b"{\n", separator=b",\n", tail=b"\n}\n")
         return RowWriter(name, files, _write_raw, needs_all=True)
@@ -182,7 +194,7 @@ def _writer(name: str, dir_path: Path, *, compat: bool, footage: Footage) -> Wri
         return RowWriter(name, _FileSet(dir_path, head=csv_head()), _write_csv, needs_all=True)
     files = _FileSet(dir_path)
     if name == "hivau-single":
-        return RowWriter(name, files, _single_writer(compat=compat))
+        return RowWriter(name, files, _single_writer(compat=how.compat))
     if name == "hivau-multi":
         return RowWriter(name, files, _write_multi)
     return RowWriter(name, files, _write_llava)

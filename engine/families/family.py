@@ -83,12 +83,17 @@ class RuleFamily(Generic[Body]):
 
     def fingerprint_parts(self) -> Mapping[str, Json]:
         """Name, version, and what its files say."""
-        asked = "\0".join("\n".join((pool, *questions(pool))) for pool in self.pools)
-        parts: dict[str, Json] = {
-            "family": self.name,
-            "version": self.version,
-            "questions_sha256": digest(asked.encode()).hex(),
-        }
+        parts = fingerprint_of_files(self.name, self.version, self.pools)
         if self.prompts:
             parts["prompts_sha256"] = {name: prompt_sha256(name) for name in self.prompts}
         return parts
+
+
+def fingerprint_of_files(name: Family, version: int, pools: tuple[str, ...]) -> dict[str, Json]:
+    """What every family's fingerprint has."""
+    asked = "\0".join("\n".join((pool, *questions(pool))) for pool in pools)
+    return {
+        "family": name,
+        "version": version,
+        "questions_sha256": digest(asked.encode()).hex(),
+    }

@@ -30,7 +30,7 @@ def audit_item_of(finding: Finding) -> str:
 def to_audit_texts(facts: Facts, census: Census) -> Iterator[Pending[VideoNode]]:
     """Every video that has any text; stale as soon as anything that hangs on it changes."""
     trees = Trees.over(facts)
-    for video_id in facts.videos:
+    for video_id in facts.video_ids:
         event_ids = facts.event_ids_of.get(video_id, [])
         clip_ids = [id_ for event_id in event_ids for id_ in facts.clip_ids_of.get(event_id, ())]
         segment_ids = [video_id, *event_ids, *clip_ids]
@@ -54,7 +54,7 @@ def to_audit_texts(facts: Facts, census: Census) -> Iterator[Pending[VideoNode]]
 def to_audit_support(facts: Facts, census: Census) -> Iterator[Pending[SupportItem]]:
     """Every summary whose sources are there: an event's captions, a video's event summaries."""
     captions, summaries = facts.index.lines(Caption), facts.index.lines(Summary)
-    for video_id in facts.videos:
+    for video_id in facts.video_ids:
         event_ids = facts.event_ids_of.get(video_id, [])
         for event_id in event_ids:
             sources = [id_ for id_ in facts.clip_ids_of.get(event_id, ()) if id_ in captions]
@@ -107,7 +107,7 @@ def to_audit_corpus(facts: Facts, census: Census) -> Iterator[Pending[Corpus]]:
 
 def _places(facts: Facts) -> Iterator[Place]:
     captions, summaries = facts.index.lines(Caption), facts.index.lines(Summary)
-    for video_id in facts.videos:
+    for video_id in facts.video_ids:
         for event_id in facts.event_ids_of.get(video_id, ()):
             for clip_id in facts.clip_ids_of.get(event_id, ()):
                 if clip_id in captions:

@@ -10,9 +10,10 @@ from engine.census import Census
 from engine.errors import UsageError
 from engine.families.family import TextSubject
 from engine.families.times import TimedEvent, TimesSubject
+from engine.families.written import DescribedSubject
 from engine.formats import Family
 from engine.joins.facts import Facts
-from engine.stage import Pending, digest
+from engine.stage import Deferred, Pending, digest
 from schemas import Caption, Clip, Event, Record, ScoreTrack, Summary, Video
 
 BASELINE_MARK = b'"name":"baseline/'
@@ -58,7 +59,7 @@ def _with_texts(
         )
         item_id = scope + segment_id
         if census.wants(item_id, input_sha256):
-            yield Pending(item_id, input_sha256.hex(), "", partial(build, facts, segment_id))
+            yield Pending(item_id, input_sha256.hex(), "", Deferred(build, facts, segment_id))
 
 
 def _clip(facts: Facts, clip_id: str) -> TextSubject:
@@ -169,4 +170,81 @@ def _scored(facts: Facts, video_id: str, at_least: float) -> TimesSubject:
         is_anomalous=bool(high) if video.is_anomalous is None else video.is_anomalous,
         # Of a normal video the label is believed, as in the paper, whose labels are of videos.
         events=() if video.is_anomalous is False else tuple(high),
+    )
+
+
+def to_va_gpt(facts: Facts, census: Census) -> Iterator[Pending[DescribedSubject]]:
+    """Every captioned clip of an event."""
+    scope, captions = scope_of("va-gpt"), facts.index.lines(Caption)
+    for event_id in facts.segment_ids["event"]:
+        for clip_id in facts.clip_ids_of.get(event_id, ()):
+            if clip_id in captions:
+                place = (scope, clip_id, event_id)
+                yield from _described(facts, census, place, (clip_id,), (Clip, Event))
+
+
+def to_reasoning(facts: Facts, census: Census) -> Iterator[Pending[DescribedSubject]]:
+    """Every summarized event."""
+    return _summarized_events(facts, census, scope_of("reasoning"))
+
+
+def to_question_types(facts: Facts, census: Census) -> Iterator[Pending[DescribedSubject]]:
+    """Every summarized event."""
+    return _summarized_events(facts, census, scope_of("question-types"))
+
+
+def _summarized_events(
+    facts: Facts, census: Census, scope: str
+) -> Iterator[Pending[DescribedSubject]]:
+    captions, summaries = facts.index.lines(Caption), facts.index.lines(Summary)
+    for event_id in facts.segment_ids["event"]:
+        clip_ids = tuple(id_ for id_ in facts.clip_ids_of.get(event_id, ()) if id_ in captions)
+        if event_id in summaries and clip_ids:
+            place = (scope, event_id, event_id)
+            yield from _described(facts, census, place, clip_ids, (Event, Summary))
+
+
+def _described(
+    facts: Facts,
+    census: Census,
+    place: tuple[str, str, str],
+    clip_ids: tuple[str, ...],
+    types: tuple[type[Record], ...],
+) -> Iterator[Pending[DescribedSubject]]:
+    """One item: (scope, segment, its event), the clips whose captions it has, what else it rests
+    on. What the category file says of its categories counts, and nothing else in that file."""
+    scope, segment_id, event_id = place
+    event = facts.index.fields(Event, event_id)
+    verdict = _verdict(facts, event_id, event["is_anomalous"])
+    definitions = facts.domain.guidelines(event["categories"]) if verdict else ()
+    rests_on = [(kind, segment_id if kind is Clip else event_id) for kind in types]
+    input_sha256 = digest(
+        orjson.dumps([verdict, definitions]),
+        *(facts.index.content(kind, id_) for kind, id_ in rests_on),
+        *(facts.index.content(Caption, clip_id) for clip_id in clip_ids),
+    )
+    item_id = scope + segment_id
+    if census.wants(item_id, input_sha256):
+        label = (verdict, tuple(event["categories"]), definitions)
+        build = partial(_describe, facts, (segment_id, event_id), clip_ids, label)
+        yield Pending(item_id, input_sha256.hex(), "", build)
+
+
+def _describe(
+    facts: Facts,
+    segment: tuple[str, str],
+    clip_ids: tuple[str, ...],
+    label: tuple[bool | None, tuple[str, ...], tuple[str, ...]],
+) -> DescribedSubject:
+    segment_id, event_id = segment
+    is_clip = segment_id != event_id
+    span = facts.index.view(Clip, segment_id) if is_clip else facts.index.view(Event, event_id)
+    return DescribedSubject(
+        segment_id,
+        span.video_id,
+        "clip" if is_clip else "event",
+        (span.start_seconds, span.end_seconds),
+        *label,
+        captions=tuple(facts.index.view(Caption, clip_id).text for clip_id in clip_ids),
+        summary="" if is_clip else facts.index.view(Summary, event_id).text,
     )

@@ -33,6 +33,10 @@ _CategoriesOf = Mapping[str, tuple[Category, ...]]
 """Source -> its categories: those of another may mean the same."""
 
 
+_MOST_CATEGORIES = 24
+"""Of a source, the commonest: sets of three grow with the cube. Of others, only times are asked."""
+
+
 def to_mcq(facts: Facts, census: Census) -> Iterator[Pending[McqSubject]]:
     """Every video with an abnormal event of exactly one category.
 
@@ -75,6 +79,7 @@ def _categories(facts: Facts, events_of: Mapping[str, Sequence[_Abnormal]]) -> _
         source: tuple(
             Category(name, _meaning(facts, name), share)
             for name, share in rounded_shares(found).items()
+            if name in dict(found.most_common(_MOST_CATEGORIES))
         )
         for source, found in counts.items()
     }

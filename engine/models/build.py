@@ -14,6 +14,7 @@ from engine.config import (
 from engine.models.chat import Captioner, Summarizer
 
 if TYPE_CHECKING:
+    from engine.models.openai_forms import OpenAiWriter
     from engine.models.openai_settings import OpenAiSettings
 
 CONCURRENCY_PER_ENDPOINT = 64
@@ -49,6 +50,16 @@ def build_summarizer(section: SummarizeSection) -> Summarizer:
 
     settings = _connection(section)
     return OpenAiSummarizer(replace(settings, structured_output=section.structured_output))
+
+
+def build_writer(section: SummarizeSection, *, max_tokens: int) -> "OpenAiWriter | None":
+    """The summarizer's model, for forms of any kind; None: it is the baseline, which fills none."""
+    if section.model == BASELINE:
+        return None
+    from engine.models.openai_forms import OpenAiWriter
+
+    settings = replace(_connection(section), max_tokens=max_tokens)
+    return OpenAiWriter(replace(settings, structured_output=section.structured_output))
 
 
 def judge_settings(section: AuditSection) -> "OpenAiSettings | None":

@@ -4,15 +4,13 @@ Frames and filled prompts in, checked replies out. Both are made from `OpenAiSet
 can be pickled (the decoding processes need `prepare`), and connect on first use.
 """
 
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from engine.errors import ReplyError
 from engine.media.frames import Frame
 from engine.models.chat import CaptionReply, CaptionRequest, Json, SummaryReply, SummaryRequest
-from engine.models.openai_check import check_models, check_structured_output
-from engine.models.openai_client import ChatClient, Completion
+from engine.models.forms import REPAIR_PROMPT
+from engine.models.openai_check import check_models
+from engine.models.openai_forms import LazyClient, OpenAiWriter
 from engine.models.openai_media import (
     TICKS_PER_SECOND,
     EncodeFrame,
@@ -24,16 +22,7 @@ from engine.models.openai_media import (
     prepare_clip,
 )
 from engine.models.openai_settings import OpenAiSettings
-from engine.models.openai_summary import (
-    REPAIR_PROMPT,
-    SUMMARY_SCHEMA,
-    SUMMARY_SCHEMA_SHA256,
-    BadForm,
-    SummaryParts,
-    parse_summary,
-    repair_turns,
-    response_format,
-)
+from engine.models.openai_summary import SUMMARY_FORM, SUMMARY_SCHEMA_SHA256
 from engine.models.replies import check_repetition, checked_text, total_usage
 from engine.progress import Vitals
 from engine.prompting import prompt_sha256
@@ -41,39 +30,6 @@ from engine.prompting import prompt_sha256
 CAPTIONER_VERSION = 1
 SUMMARIZER_VERSION = 1
 """Raised by hand when what is sent, or how a reply is read, changes."""
-
-
-@dataclass
-class LazyClient:
-    """The connections, made on first use and left behind when pickled."""
-
-    settings: OpenAiSettings
-    client: ChatClient | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def get(self) -> ChatClient:
-        """The connections, opened where they are not."""
-        with self.lock:
-            if self.client is None:
-                self.client = ChatClient(self.settings)
-            return self.client
-
-    def reopened(self) -> ChatClient:
-        """The same, opened anew where they were closed."""
-        with self.lock:
-            if self.client is not None and self.client.is_closed:
-                self.client = None
-        return self.get()
-
-    def close(self) -> None:
-        """Break off what is under way."""
-        # The closed one stays: a thread of a run that was broken off must not open another.
-        with self.lock:
-            if self.client is not None:
-                self.client.close()
-
-    def __reduce__(self) -> tuple[type["LazyClient"], tuple[OpenAiSettings]]:
-        return type(self), (self.settings,)
 
 
 class OpenAiCaptioner:
@@ -177,7 +133,7 @@ class OpenAiSummarizer:
 
     def __init__(self, settings: OpenAiSettings) -> None:
         self.settings = settings
-        self._lazy = LazyClient(settings)
+        self._writer = OpenAiWriter(settings)
 
     @property
     def name(self) -> str:
@@ -203,34 +159,18 @@ class OpenAiSummarizer:
 
         Raises `UsageError` where it does not, `ServiceError` where nothing answers.
         """
-        client = self._lazy.reopened()
-        for url in check_models(client, self.settings):
-            if self.settings.structured_output == "json_schema":
-                check_structured_output(client, self.settings, url)
+        self._writer.check()
 
-    def messages(self, request: SummaryRequest) -> list[Json]:
-        """What would be sent."""
-        return [{"role": "user", "content": request.prompt}]
+    def body(self, request: SummaryRequest) -> dict[str, Json]:
+        """All that is sent."""
+        return self._writer.body(request.prompt, SUMMARY_FORM)
 
     def summarize(self, request: SummaryRequest) -> SummaryReply:
         """Summarize one segment. Raises `ReplyError` for this one, `ServiceError` for all.
 
         A reply of the wrong form is shown to the model once more, with what is wrong about it.
         """
-        messages = self.messages(request)
-        rounds = [self._ask(request.id, messages)]
-        text, parts = self._read(rounds[0], request.id)
-        if isinstance(parts, BadForm):
-            rounds.append(self._ask(request.id, messages + repair_turns(text, parts)))
-            text, parts = self._read(rounds[1], request.id)
-        if isinstance(parts, BadForm):
-            raise ReplyError(
-                parts.reason,
-                f"{request.id}: {parts.problem}, also after the model was shown its error; it "
-                f"said {text!r:.200}",
-            )
-        for part in (parts.judgement, parts.description, parts.analysis or ""):
-            check_repetition(part, request.id)
+        parts, usage = self._writer.write(request.id, request.prompt, SUMMARY_FORM)
         judged = parts.is_anomalous if request.is_anomalous is None else request.is_anomalous
         return SummaryReply(
             id=request.id,
@@ -238,26 +178,16 @@ class OpenAiSummarizer:
             judgement=parts.judgement,
             description=parts.description,
             analysis=parts.analysis if judged else None,
-            usage=total_usage([(done.reply.usage, done.seconds) for done in rounds]),
+            usage=usage,
         )
 
     def close(self) -> None:
         """Break off what is under way, which raises `ServiceError`; `check` opens anew."""
-        self._lazy.close()
+        self._writer.close()
 
     def vitals(self) -> Vitals:
         """How the endpoints are."""
-        return self._lazy.get().vitals()
-
-    def _ask(self, item_id: str, messages: list[Json]) -> Completion:
-        body = self.settings.sampling_fields() | {"messages": messages}
-        if self.settings.structured_output == "json_schema":
-            body["response_format"] = response_format("summary", SUMMARY_SCHEMA)
-        return self._lazy.get().complete(item_id, body)
-
-    def _read(self, done: Completion, item_id: str) -> tuple[str, SummaryParts | BadForm]:
-        text = checked_text(done.reply, item_id, max_tokens=self.settings.max_tokens)
-        return text, parse_summary(text)
+        return self._writer.vitals()
 
 
 def _prepared(request: CaptionRequest) -> PreparedClip:

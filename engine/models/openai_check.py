@@ -7,10 +7,10 @@ import orjson
 
 from engine.errors import ReplyError, ServiceError, UsageError
 from engine.models.chat import Json
+from engine.models.forms import response_format
 from engine.models.openai_client import ChatClient
 from engine.models.openai_faults import Answer, Fault, refused_key
 from engine.models.openai_settings import OpenAiSettings
-from engine.models.openai_summary import response_format
 from engine.models.replies import ChatReply
 from engine.prompting import prompt_body
 

@@ -1,19 +1,11 @@
-"""The form that a summarizer's reply must have: text in, checked parts or a problem out."""
+"""The form that a summarizer's reply must have."""
 
-import hashlib
-import re
-from dataclasses import dataclass
 from typing import Annotated, Self
 
-import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, model_validator
 
 from engine.models.chat import Json
-from engine.prompting import fill
-from schemas.base import NonEmptyText
-from schemas.reject import RejectReason
-
-_FENCE = re.compile(r"^```(?:json)?\s*\n(.*)\n\s*```$", re.DOTALL)
+from engine.models.forms import REPLY, BadForm, Form, Said, read_json, schema_sha256
 
 SUMMARY_SCHEMA: dict[str, Json] = {
     "type": "object",
@@ -31,12 +23,7 @@ SUMMARY_SCHEMA: dict[str, Json] = {
 }
 """Keys in the order in which the model writes them: the verdict after the reasons."""
 
-REPAIR_PROMPT = "repair_summary"
-SUMMARY_SCHEMA_SHA256 = hashlib.sha256(orjson.dumps(SUMMARY_SCHEMA)).hexdigest()
-
-
-def _stripped(text: str) -> str:
-    return text.strip()
+SUMMARY_SCHEMA_SHA256 = schema_sha256(SUMMARY_SCHEMA)
 
 
 def _none_if_blank(text: str | None) -> str | None:
@@ -46,10 +33,10 @@ def _none_if_blank(text: str | None) -> str | None:
 class SummaryParts(BaseModel):
     """A summarizer's reply, as it was said: an anomaly comes with its analysis."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = REPLY
 
-    judgement: Annotated[NonEmptyText, AfterValidator(_stripped)]
-    description: Annotated[NonEmptyText, AfterValidator(_stripped)]
+    judgement: Said
+    description: Said
     analysis: Annotated[str | None, AfterValidator(_none_if_blank)]
     is_anomalous: bool
 
@@ -60,44 +47,9 @@ class SummaryParts(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
-class BadForm:
-    """Why a reply is not a summary."""
-
-    reason: RejectReason
-    problem: str
-
-
-def response_format(name: str, schema: dict[str, Json]) -> dict[str, Json]:
-    """OpenAI's `response_format` that holds the reply to a schema."""
-    json_schema: dict[str, Json] = {"name": name, "strict": True, "schema": schema}
-    return {"type": "json_schema", "json_schema": json_schema}
-
-
 def parse_summary(text: str) -> SummaryParts | BadForm:
     """Read the parts from a reply that is JSON, perhaps within one code fence."""
-    fenced = _FENCE.match(text.strip())
-    try:
-        parsed = orjson.loads(fenced[1] if fenced else text)
-    except orjson.JSONDecodeError as error:
-        return BadForm("reply_not_json", f"not JSON: {error}")
-    try:
-        return SummaryParts.model_validate(parsed)
-    except ValidationError as error:
-        return BadForm("reply_off_schema", _problems(error))
+    return read_json(text, SummaryParts)
 
 
-def repair_turns(text: str, bad: BadForm) -> list[Json]:
-    """What is added to a conversation so that the model mends its reply: reply, error, schema."""
-    schema = orjson.dumps(SUMMARY_SCHEMA).decode()
-    said = fill(REPAIR_PROMPT, {"problem": bad.problem, "schema": schema})
-    return [{"role": "assistant", "content": text}, {"role": "user", "content": said}]
-
-
-def _problems(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False)
-    named = (
-        f"{'.'.join(str(part) for part in one['loc']) or 'the reply'}: {one['msg']}"
-        for one in found
-    )
-    return "; ".join(named)
+SUMMARY_FORM = Form("summary", SUMMARY_SCHEMA, parse_summary)

@@ -16,7 +16,7 @@ from engine.stage import Item
 from engine.tree import VideoNode
 from schemas import Finding, Provenance, Record
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised by hand when a rule changes what it finds."""
 
 

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from engine.errors import ReplyError
 from engine.models.chat import Json
-from engine.models.openai_chat import LazyClient
+from engine.models.forms import response_format
 from engine.models.openai_check import check_models, check_structured_output
+from engine.models.openai_forms import LazyClient
 from engine.models.openai_settings import OpenAiSettings
-from engine.models.openai_summary import response_format
 from engine.models.replies import checked_text
 from engine.progress import Vitals
 from engine.prompting import fill, prompt_sha256

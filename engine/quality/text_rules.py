@@ -46,6 +46,8 @@ class _Text:
     text: str
     is_anomalous: bool | None
     categories: tuple[str, ...]
+    part: str | None = None
+    """Of an instruction the task of the answer."""
 
 
 def findings_in(node: VideoNode, limits: WordLimits, words: DomainWords) -> Iterator[Finding]:
@@ -64,6 +66,10 @@ def findings_in(node: VideoNode, limits: WordLimits, words: DomainWords) -> Iter
         yield from judgement_findings(node.summary, label, words)
     for instruction in node.instructions:
         yield from unfit_questions(instruction)
+    for text in _written_answers(node):
+        yield from _repetition(text)
+        yield from _hint(text)
+        yield from _anomaly_in_normal(text, words)
 
 
 def _texts(node: VideoNode) -> Iterator[_Text]:
@@ -91,10 +97,23 @@ def _of_summary(summary: Summary, label: bool | None, categories: tuple[str, ...
     return _Text(place, segment, summary.granularity, summary.text, label, categories)
 
 
+def _written_answers(node: VideoNode) -> Iterator[_Text]:
+    """Answers that a model wrote: those made by rule are texts that were looked at, or times."""
+    for row in node.instructions:
+        if row.provenance.made_by != "model":
+            continue
+        place: tuple[Target, str] = ("instruction", row.id)
+        segment = (row.video_id, row.segment_id)
+        for turn in row.turns:
+            label = (row.is_anomalous, node.video.categories)
+            yield _Text(place, segment, row.granularity, turn.answer, *label, part=turn.task)
+
+
 def _repetition(text: _Text) -> Iterator[Finding]:
     if piece := repeated_piece(text.text):
         detail = f"keeps saying {piece!r:.160}"
-        yield finding("repetition-loop", text.place, detail, segment=text.segment)
+        place, part = text.place, text.part
+        yield finding("repetition-loop", place, detail, segment=text.segment, part=part)
 
 
 def _length(text: _Text, limits: WordLimits) -> Iterator[Finding]:
@@ -107,12 +126,18 @@ def _length(text: _Text, limits: WordLimits) -> Iterator[Finding]:
 
 def _hint(text: _Text) -> Iterator[Finding]:
     """A label in the words of a file's name, or talk of how the text was made."""
-    said = _HINT.search(text.text)
+    said = talk_of_prompt(text.text)
     labels = {one for one in text.categories if _RAW_LABEL.fullmatch(one)}
     raw = next((one for one in _RAW_LABEL.findall(text.text) if one in labels), None)
     if said or raw:
-        detail = f"says {said[0] if said else raw!r}: {text.text!r:.160}"
-        yield finding("leaks-hint", text.place, detail, segment=text.segment)
+        detail = f"says {said or raw!r}: {text.text!r:.160}"
+        yield finding("leaks-hint", text.place, detail, segment=text.segment, part=text.part)
+
+
+def talk_of_prompt(text: str) -> str | None:
+    """Where a text speaks of the label, the captions or the prompt; None: nowhere."""
+    found = _HINT.search(text)
+    return found[0] if found else None
 
 
 def _anomaly_in_normal(text: _Text, words: DomainWords) -> Iterator[Finding]:
@@ -121,7 +146,8 @@ def _anomaly_in_normal(text: _Text, words: DomainWords) -> Iterator[Finding]:
     if claims := words.claims_in(text.text):
         told = ", ".join(f"{claim} ({word!r})" for claim, word in claims.items())
         detail = f"normal, but tells of {told}: {text.text!r:.160}"
-        yield finding("anomaly-in-normal", text.place, detail, segment=text.segment)
+        place, part = text.place, text.part
+        yield finding("anomaly-in-normal", place, detail, segment=text.segment, part=part)
 
 
 def judgement_findings(

@@ -44,7 +44,7 @@ def only_json(dir_path: Path) -> None:
     for name in (*BUILD_INPUTS, *EXPORT_INPUTS):
         _parse(dir_path / name)
     outputs = [dir_path / "instructions.jsonl", dir_path / "runs" / "instruct.jsonl"]
-    outputs += sorted((dir_path / "releases" / "draft").glob("hivau-*/*.jsonl"))
+    outputs += _rows_of(dir_path / "releases" / "draft")
     with tempfile.TemporaryDirectory(dir=dir_path) as scratch:
         for number, path in enumerate(outputs):
             _write(Path(scratch) / str(number), _parsed[path])
@@ -59,11 +59,15 @@ def _load_outputs(dir_path: Path) -> None:
     for path in [
         dir_path / "instructions.jsonl",
         dir_path / "runs" / "instruct.jsonl",
-        *(dir_path / "releases" / "draft").glob("hivau-*/*.jsonl"),
+        *_rows_of(dir_path / "releases" / "draft"),
     ]:
         _parsed[path] = [orjson.loads(line) for line in path.read_bytes().splitlines()]
     for path in (dir_path / "releases" / "draft").glob("hivau-raw/*.json"):
         _parsed[path] = orjson.loads(path.read_bytes())
+
+
+def _rows_of(release_dir_path: Path) -> list[Path]:
+    return [*sorted(release_dir_path.glob("hivau-*/*.jsonl")), release_dir_path / "contents.jsonl"]
 
 
 def _parse(path: Path) -> None:

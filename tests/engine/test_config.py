@@ -116,6 +116,12 @@ EFFECTS: dict[str, tuple[Any, set[str]]] = {
     "instruct.mcq_tiou": (0.5, NOTHING),  # these three reach items as their input
     "instruct.spans": ("scores", NOTHING),
     "instruct.span_score": (0.9, NOTHING),
+    "instruct.max_tokens": (99, NOTHING),  # of families that a model writes; tested beside them
+    "splits.validation": (0.1, NOTHING),
+    "splits.test": (0.1, NOTHING),
+    "mix.seed": (3, NOTHING),
+    "mix.weights": ({"hivau": 0.5}, NOTHING),
+    "mix.limits": ({"hivau/caption": 9}, NOTHING),
     "export.formats": (("llava",), NOTHING),
     "export.name": ("v1", NOTHING),
     "run.workers": (7, NOTHING),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UsageError
+from engine.formats import WRITTEN_FAMILIES
 from engine.prompting import (
     draw,
     fill,
@@ -105,6 +106,7 @@ for edit in [None, *json.loads(sys.argv[1])]:
 print(json.dumps(found))
 """
 
+WRITTEN = {f"instruct {family}" for family in WRITTEN_FAMILIES}
 EDITS = [
     ("caption_clip.md", "source:", "origin:", set()),
     ("summarize_video.normal.md", "source:", "origin:", set()),
@@ -112,10 +114,16 @@ EDITS = [
     ("summarize_event.abnormal.md", "dense", "short", {"summarize events"}),
     ("summarize_video.unlabelled.md", "Your response", "Your answer", {"summarize videos"}),
     ("repair_summary.md", "source:", "origin:", set()),
-    ("repair_summary.md", "Error:", "Wrong:", {"summarize events", "summarize videos"}),
+    ("repair_summary.md", "Error:", "Wrong:", {"summarize events", "summarize videos", *WRITTEN}),
     ("check_schema.md", "Tell me", "Write", set()),
     ("check_alive.md", "Hi", "Hello", set()),
     ("questions/judgement.txt", "?", "??", {"instruct hivau"}),
+    ("grounding.none.md", "Nothing", "Not a thing", {"instruct grounding"}),
+    ("vad_llama.span.md", "from", "between", {"instruct vad-llama"}),
+    ("va_gpt.normal.md", "Write two", "Please write two", {"instruct va-gpt"}),
+    ("reasoning.chain.md", "Cause:", "Reason:", {"instruct reasoning"}),
+    ("question_types.abnormal.md", "scene:", "place:", {"instruct question-types"}),
+    ("questions/va_gpt_spatial.txt", "?", "??", {"instruct va-gpt"}),
     ("questions/vad_instruct.txt", "?", "??", {"instruct vad-instruct"}),
     ("questions/caption.txt", "\n", "\n\n", set()),
 ]

@@ -2,6 +2,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.reviews import lay_over
+from schemas import Turn
 from schemas.review import Confirm, Discard, EditText, MoveBoundaries, Relabel
 from tests.builders import (
     VIDEO_ID,
@@ -106,3 +107,12 @@ def test_boundaries_the_wrong_way_round_name_the_review() -> None:
     review = a_review("event", E0, MoveBoundaries(start_seconds=4.0, end_seconds=1.0))
     with pytest.raises(UsageError, match=rf"event:{E0}:0 make {E0} impossible"):
         lay_over(an_event(), [review])
+
+
+def test_an_edit_that_would_rewrite_several_answers_is_refused() -> None:
+    """A conversation about times asks for several; each got the one text."""
+    turns = [Turn(task="grounding", question=f"When {n}?", answer="At 2 s.") for n in range(2)]
+    made = an_instruction(id="grounding:a", family="grounding", turns=tuple(turns))
+    edit = a_review("instruction", made.id, EditText(field="grounding", text="At 3 s."))
+    with pytest.raises(UsageError, match="has 2 of them"):
+        lay_over(made, [edit])

@@ -1,6 +1,5 @@
 """Whether a run fits into a device's memory: arithmetic before the first step."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +91,9 @@ def free_bytes_of(device: torch.device) -> int:
     """Of the GPU, or of this machine where there is none."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def device_of(name: str, *, needs_gpu: bool) -> torch.device:

@@ -95,21 +95,16 @@ def plan_tuning(lessons: Lessons, recipe: MllmRecipe, options: MllmOptions) -> M
     Raises `UsageError` for a base that is none of the families, a device that is not there or too
     small, and a folder that holds another run.
     """
-    device = device_of(options.device, needs_gpu=recipe.needs_gpu)
-    name = options.base or recipe.base
-    if name is None:
-        raise UsageError(f"the recipe {recipe.name} names no base; name one with --base")
-    base = find_base(name)
-    architecture = architecture_of(base.dir_path, picture_px=recipe.frames.picture_px)
+    device, base, architecture = look_at_base(recipe, options)
     model = blank_model(base.dir_path)
     config = model.config
     counts = num_weights(adapted(model, architecture, train=recipe.train, lora=recipe.lora))
-    num_devices = int(os.environ.get("WORLD_SIZE", "1"))
+    num_devices = int(os.environ.get("WORLD_SIZE", "1"))  # said by `accelerate launch`
     _refuse_odd_batch(recipe, num_devices)
     num_tokens = min(recipe.max_tokens, longest_of(architecture, lessons.shots))
     num_shards = num_devices if any(map(os.environ.get, _SHARDING)) else 1
     need = need_of(config, counts, recipe=recipe, num_tokens=num_tokens, num_shards=num_shards)
-    refuse_too_large(need, free_bytes=free_bytes_of(device), base=name)
+    refuse_too_large(need, free_bytes=free_bytes_of(device), base=base.name)
     run_id = _run_id(lessons, recipe, base, options.seed)
     return MllmPlan(
         recipe=recipe,
@@ -125,6 +120,26 @@ def plan_tuning(lessons: Lessons, recipe: MllmRecipe, options: MllmOptions) -> M
         run_id=run_id,
         is_finished=_is_finished(options.out_dir_path, run_id),
     )
+
+
+def look_at_base(
+    recipe: MllmRecipe, options: MllmOptions
+) -> tuple[torch.device, Base, Architecture]:
+    """What needs no lessons: is there a device, a base, and do we know its family?
+
+    Raises `UsageError` as `plan_tuning` does.
+    """
+    device = device_of(options.device, needs_gpu=recipe.needs_gpu)
+    name = options.base or recipe.base
+    if name is None:
+        raise UsageError(f"the recipe {recipe.name} names no base; name one with --base")
+    base = find_base(name)
+    return device, base, architecture_of(base.dir_path, picture_px=recipe.frames.picture_px)
+
+
+def is_first_process() -> bool:
+    """Of those that `accelerate launch` started: the one that writes what there is one of."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def longest_of(architecture: Architecture, shots: tuple[Shot, ...]) -> int:

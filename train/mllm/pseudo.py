@@ -7,6 +7,7 @@ left out by name: its pseudo-instruction would be wrong.
 """
 
 import hashlib
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,13 +27,14 @@ from train.mllm.plan import Lessons
 from train.mllm.prompt import Exchange
 from train.mllm.recipe import FramesSection
 from train.mllm.release import read_contents, train_video_ids
-from train.scorer.checkpoint import LoadedScorer, load_checkpoint
+from train.scorer.checkpoint import CARD_NAME, LoadedScorer, load_checkpoint
 from train.scorer.recipe import Recipe
 from train.scorer.run import TrainOptions, train_scorer
 
 SCORER_DIR_NAME = "scorer"
 ANOMALOUS = 0.5
 """Scores above it are told as anomalous."""
+_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def train_phases(
@@ -46,6 +48,12 @@ def train_phases(
         is_quiet=options.is_quiet,
     )
     return train_scorer(dataset, recipe, chosen).path
+
+
+def wait_for_scorer(dir_path: Path) -> None:
+    """Until the first process has trained it; where that one fails, the launcher ends this one."""
+    while not (dir_path / CARD_NAME).is_file():
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
 def pseudo_lessons(

@@ -7,7 +7,7 @@ frames and masks of a step depend on seed and step alone.
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -18,12 +18,12 @@ import torch
 from filelock import FileLock, Timeout
 from transformers import set_seed
 
-from engine.errors import ServiceError, UsageError
+from engine.errors import ServiceError, TooManyRejectsError, UsageError
 from engine.progress import Progress
 from engine.version import VERSION
 from train.mllm.base import adapted, load_model
 from train.mllm.card import CARD_NAME, MllmCard, card_text
-from train.mllm.plan import RUN_NAME, MllmPlan
+from train.mllm.plan import RUN_NAME, MllmPlan, is_first_process
 from train.mllm.samples import Collate, Order, Samples, read_skipped
 from train.mllm.trainer import (
     AnswerTrainer,
@@ -78,22 +78,38 @@ def tune(plan: MllmPlan) -> MllmReport:
     return MllmReport(dir_path, card, first_step, time.monotonic() - started)
 
 
+def refuse_too_many_skipped(plan: MllmPlan, *, max_reject_rate: float) -> None:
+    """Raises `TooManyRejectsError` where a larger share of samples could not be had."""
+    num_skipped, num_all = len(_skipped(plan)), len(plan.lessons.shots)
+    if num_skipped > max_reject_rate * num_all:
+        raise TooManyRejectsError(
+            f"{num_skipped} of {num_all} samples were skipped, more than --max-reject-rate "
+            f"{max_reject_rate:.0%}; {plan.options.out_dir_path / SKIPPED_NAME} lists them. Mend "
+            "them, and train anew into another folder"
+        )
+
+
+def _skipped(plan: MllmPlan) -> dict[str, str]:
+    return read_skipped(plan.options.out_dir_path / SKIPPED_NAME)
+
+
 def _trained(plan: MllmPlan, *, state: Path | None, first_step: int) -> tuple[AnswerTrainer, Hooks]:
-    order = _order(plan)
-    samples = samples_of(plan)
+    is_first = is_first_process()
+    log_dir_path = plan.options.out_dir_path / LOGS_DIR_NAME
+    is_quiet = plan.options.is_quiet or not is_first
     with (
-        training_log(plan.options.out_dir_path / LOGS_DIR_NAME, first_step) as log,
-        Progress("train", _num_steps(plan) - first_step, plan.options.is_quiet) as shown,
+        training_log(log_dir_path, first_step) if is_first else nullcontext() as log,
+        Progress("train", _num_steps(plan) - first_step, is_quiet) as shown,
     ):
 
         def note(figures: Mapping[str, float], step: int) -> None:
-            for name, value in figures.items():
-                log.value(f"train/{name}", value, step)
+            if log is not None:
+                for name, value in figures.items():
+                    log.value(f"train/{name}", value, step)
             _refuse_no_number(figures, step)
 
-        watchers = Watchers(lambda: shown.advance(is_reject=False), note)
-        hooks = Hooks(order, watchers)
-        trainer = _trainer(plan, samples, hooks)
+        hooks = Hooks(_order(plan), Watchers(lambda: shown.advance(is_reject=False), note))
+        trainer = _trainer(plan, samples_of(plan), hooks)
         try:
             trainer.train(resume_from_checkpoint=None if state is None else str(state))
         except torch.OutOfMemoryError as error:
@@ -207,7 +223,7 @@ def card_of(plan: MllmPlan, num_steps: int, final_loss: float | None) -> MllmCar
         release_sha256=release.sha256,
         rows_path=release.file.path,
         scores_sha256=plan.lessons.scores_sha256,
-        skipped=plan.lessons.left_out | read_skipped(plan.options.out_dir_path / SKIPPED_NAME),
+        skipped=plan.lessons.left_out | _skipped(plan),
         vau_data_version=VERSION,
         versions={name: version(name) for name in _PACKAGES},
     )
@@ -228,10 +244,8 @@ def read_card(dir_path: Path) -> MllmCard:
 @contextmanager
 def _only_here(plan: MllmPlan) -> Iterator[None]:
     """Raises `UsageError` where another run trains in the same folder."""
-    from accelerate import PartialState
-
     dir_path = plan.options.out_dir_path
-    if not PartialState().is_main_process:
+    if not is_first_process():
         yield
         return
     dir_path.mkdir(parents=True, exist_ok=True)
@@ -239,6 +253,8 @@ def _only_here(plan: MllmPlan) -> Iterator[None]:
         with FileLock(dir_path / ".lock").acquire(timeout=0):
             write_whole(dir_path / RUN_NAME, orjson.dumps({"run_id": plan.run_id}))
             remove_torn_states(dir_path / STATES_DIR_NAME)
+            if last_whole_state(dir_path / STATES_DIR_NAME) is None:
+                (dir_path / SKIPPED_NAME).unlink(missing_ok=True)
             yield
     except Timeout:
         raise UsageError(

@@ -140,6 +140,9 @@ def arguments_of(
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
     )
+    # Several GPUs are used by `accelerate launch`, a process each; without it the trainer would put
+    # its own threads on all of them, where random masks do not come again.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
 
 

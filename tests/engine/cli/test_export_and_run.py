@@ -12,7 +12,7 @@ from engine.index import Index
 from schemas import Caption, Instruction
 from schemas.review import EditText
 from tests.builders import a_review, add_review
-from tests.engine.cli.command_line import ingested, make_footage, new_dataset, vau
+from tests.engine.cli.command_line import edit_config, ingested, make_footage, new_dataset, vau
 
 
 def test_run_does_all_stages_in_order_and_exports(finished: Path) -> None:
@@ -149,3 +149,13 @@ def test_a_family_that_there_is_not_is_answered_with_those_that_are(done: Path) 
         outcome = vau(command, "--family", "hivvau", cwd=done)
         assert outcome.code == 2
         assert "'hivvau' is none of hivau, vad-instruct" in outcome.err
+
+
+def test_a_family_that_lacks_its_model_is_refused_before_any_work(empty: Path) -> None:
+    """It came last, so everything else had been done by then."""
+    edit_config(empty, '["hivau"]', '["hivau", "reasoning"]')
+    outcome = vau("run", cwd=empty)
+    assert outcome.code == 2
+    assert "family reasoning are written by the model of [summarize]" in outcome.err
+    assert not (empty / "videos.jsonl").exists()
+    assert vau("status", cwd=empty).code == 0

@@ -89,7 +89,7 @@ def test_commented_examples_are_valid_settings(footage: Path, tmp_path: Path) ->
     keys = {line.partition(" = ")[0] for line in settings}
     known = {key for section in Config.model_fields for key in _keys_of(section)}
     assert keys <= known
-    named = ["dataset", "videos", "caption", "summarize", "instruct", "export"]
+    named = ["dataset", "videos", "caption", "summarize", "instruct", "splits", "export"]
     assert shown == [f"[{name}]" for name in named]
 
 

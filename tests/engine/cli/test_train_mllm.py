@@ -68,6 +68,19 @@ def test_training_and_merging_from_the_command_line(release: Path, tmp_path: Pat
     assert "is not empty" in again.err
 
 
+def test_a_run_that_skips_too_much_does_not_end_green(release: Path, tmp_path: Path) -> None:
+    (release / "folder/events/train/v_E0.mp4").write_bytes(b"no video")
+    command = (
+        "train", "mllm", "--recipe", tmp_path / "small.toml", "--release", release,
+        "--base", tmp_path / "base", "--out", tmp_path / "out", "--workers", 0, "--quiet",
+    )  # fmt: skip
+    outcome = vau(*command, cwd=tmp_path)
+    assert outcome.code == 4
+    assert "1 of 3 samples were skipped" in outcome.err
+    assert "skipped internvl/train.jsonl:2 (v_E0): media_unreadable" in outcome.out
+    assert vau(*command, "--max-reject-rate", 0.5, cwd=tmp_path).code == 0
+
+
 def test_what_cannot_be_trained_exits_2_before_the_first_step(
     release: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from tests.builders import (
     bring_in,
     reconfigured,
 )
+from tests.engine.cli.command_line import vau
 
 [STEP] = [step for step in FAMILIES if step.family == "mcq"]
 NAMES = ("Abuse", "Arson", "Fighting", "Shooting", "Vandalism")
@@ -146,6 +147,20 @@ def test_categories_of_another_source_are_no_wrong_options(tmp_path: Path) -> No
             assert names == {"Car accident"} or "Car accident" not in names
 
 
+def test_of_very_many_categories_the_rare_ones_are_asked_about_by_time(tmp_path: Path) -> None:
+    """Else a name that stands nowhere among wrong options would tell that it is right."""
+    names = [f"Fault {number:02d}" for number in range(30)]
+    common = [a_labelled_video(n, name) for name in names[:24] for n in range(2)]
+    rare = [a_labelled_video(0, name) for name in names[24:]]
+    dataset = reconfigured(a_dataset(tmp_path), '[instruct]\nfamilies = ["mcq"]\n')
+    bring_in(dataset, *(record for pair in [*common, *rare] for record in pair))
+    instruct(dataset)
+    for id_ in Index(dataset).lines(Instruction):
+        [turn] = asked_of(dataset, id_.removeprefix("mcq:"))
+        found = {one.category for one in options_of(turn)}
+        assert len(found) == 1 or not found & set(names[24:])
+
+
 def test_a_moved_boundary_makes_its_own_question_stale_and_a_text_none(tmp_path: Path) -> None:
     dataset = marked(tmp_path)
     instruct(dataset)
@@ -183,3 +198,13 @@ def test_event_past_the_ends_of_its_video_is_cut_to_it(start: float, tmp_path: P
     instruct(dataset)
     [turn] = asked_of(dataset, "Abuse900")
     assert all(0 <= one.start_tenths < one.end_tenths <= 600 for one in options_of(turn))
+
+
+def test_command_states_how_evenly_letters_are_right(tmp_path: Path) -> None:
+    dataset = marked(tmp_path)
+    outcome = vau("build-instructions", "--family", "mcq", "--quiet", cwd=dataset.dir_path)
+    assert outcome.code == 0, outcome.err
+    assert "  Right letters of multiple choice: A " in outcome.out
+    assert "χ² " in outcome.out
+    again = vau("build-instructions", "--family", "mcq", "--json", cwd=dataset.dir_path).json
+    assert "right_letters" not in again

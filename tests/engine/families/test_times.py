@@ -72,6 +72,15 @@ def test_what_is_not_known_is_not_asked(family: Any) -> None:
     assert family.turns(a_subject(undecided), draw) == ()
 
 
+def test_an_event_that_stands_there_twice_is_asked_about_once() -> None:
+    """Six videos of HIVAU-70k's test set have one: a "third explosion" was the second."""
+    twice = a_subject(an_event(15.0, 20.0), an_event(15.0, 20.1), an_event(15.0, 20.0, "riot"))
+    asked = [turn.question for turn in grounded(twice)]
+    assert sum("the fight" in question for question in asked) == 2
+    assert sum("the riot" in question for question in asked) == 2
+    assert len(asked) == 5
+
+
 @pytest.mark.parametrize("family", [grounding, vad_llama])
 def test_no_time_lies_outside_the_video(family: Any) -> None:
     """The published sets have 80 of 762 clips and several events past the end."""

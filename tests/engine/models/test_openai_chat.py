@@ -178,7 +178,7 @@ def test_messages_of_a_summary_are_what_is_sent(server: FakeOpenAiServer) -> Non
     server.behavior.answer = lambda _body, _images: a_summary_json()
     summarizer = a_summarizer(server.url)
     summarizer.summarize(an_event_request())
-    assert summarizer.messages(an_event_request()) == server.requests[0].body["messages"]
+    assert summarizer.body(an_event_request()) == server.requests[0].body
 
 
 def test_frames_that_another_captioner_prepared_are_refused() -> None:

@@ -11,7 +11,7 @@ from engine.quality.category_words import DomainWords
 from engine.quality.rules import RULES
 from engine.quality.text_rules import WordLimits, findings_in, is_unfit_for_normal
 from engine.tree import ClipNode, EventNode, VideoNode
-from schemas import Finding, Turn
+from schemas import Finding, Provenance, Turn
 from tests.builders import (
     VIDEO_ID,
     a_caption,
@@ -199,6 +199,41 @@ def test_categories_that_two_data_sets_name_differently_are_one() -> None:
     assert WORDS.categories_named("a car accident") == WORDS.categories_named("the road accidents")
     assert WORDS.names_category("There is a car accident.", "RoadAccidents")
     assert not WORDS.names_category("A car parks.", "RoadAccidents")
+
+
+WRITTEN = Provenance(made_by="model", name="openai/tiny")
+LOOP = "He walks on. He walks on. He walks on. He walks on."
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        ("A man walks along.", []),
+        ("A man holds a knife.", ["anomaly-in-normal"]),
+        ("The captions say that he walks.", ["leaks-hint"]),
+        (LOOP, ["repetition-loop"]),
+    ],
+)
+def test_an_answer_that_a_model_wrote_is_looked_at_as_its_captions_are(
+    answer: str, rules: list[str]
+) -> None:
+    turns = (Turn(task="action", question="What does he do?", answer=answer),)
+    row = an_instruction(
+        id=f"question-types:{E0}",
+        family="question-types",
+        is_anomalous=False,
+        turns=turns,
+        provenance=WRITTEN,
+    )
+    node = replace(a_node(is_normal=True), instructions=(row,))
+    found = list(findings_in(node, LIMITS, WORDS))
+    assert [(one.rule, one.target_id, one.part) for one in found] == [
+        (rule, row.id, "action") for rule in rules
+    ]
+    by_rule = row.model_copy(
+        update={"provenance": row.provenance.model_copy(update={"made_by": "rule"})}
+    )
+    assert list(findings_in(replace(node, instructions=(by_rule,)), LIMITS, WORDS)) == []
 
 
 def test_each_finding_is_of_a_rule_that_is_documented() -> None:

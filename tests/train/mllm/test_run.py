@@ -15,15 +15,15 @@ pytest.importorskip("tensorboard", reason="tensorboard is not installed (make in
 import torch
 from safetensors.torch import load_file
 
-from engine.errors import UsageError
-from tests.train.mllm.lessons import a_plan, a_recipe, cut_release
+from engine.errors import TooManyRejectsError, UsageError
+from tests.train.mllm.lessons import a_plan, a_recipe, a_row, cut_release, write_release
 from tests.train.mllm.tiny import FAMILIES, tiny_base
 from train.mllm.frames import frames_of
 from train.mllm.generate import Tuned, load_tuned
 from train.mllm.merge import merge
 from train.mllm.plan import MllmPlan
 from train.mllm.recipe import MllmRecipe
-from train.mllm.run import MllmReport, read_card, tune
+from train.mllm.run import MllmReport, read_card, refuse_too_many_skipped, tune
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -108,6 +108,7 @@ def a_random_recipe(**changes: Any) -> MllmRecipe:
         "num_steps": 9,
         "batch_size": 2,
         "per_device": 1,
+        "save_every": 3,  # an epoch has two steps: in the middle of one
         "precision": "bfloat16",
         "lora": {"rank": 4, "alpha": 8, "dropout": 0.2},
         "frames": {
@@ -159,10 +160,40 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_an_undisturbed_one(
     torn.mkdir()
     (torn / "adapter_model.safetensors").write_bytes(b"torn")
     resumed = tune(a_plan(release, base, cut, a_random_recipe()))
-    assert resumed.first_step == 4
+    assert resumed.first_step == 3
     assert are_equal(whole.path, resumed.path)
     other = tune(a_plan(release, base, tmp_path / "other", a_random_recipe(), seed=1))
     assert not are_equal(whole.path, other.path)
+
+
+_PROCESS = """
+import sys
+from pathlib import Path
+from tests.train.mllm.lessons import a_plan, a_recipe
+from train.mllm.run import tune
+
+release, base, out = map(Path, sys.argv[1:])
+recipe = a_recipe(num_steps=2, batch_size=2, per_device=1)
+tune(a_plan(release, base, out, recipe, device="cpu"))
+"""
+
+
+def test_two_processes_end_with_the_weights_of_one(bases: dict[str, Path], tmp_path: Path) -> None:
+    rows = [a_row(0, "v_E0C0"), a_row(1, "v_E0"), a_row(2, "v"), a_row(3, "v_E0C0")]
+    release = write_release(cut_release(tmp_path / "releases" / "v1"), rows)
+    recipe = a_recipe(num_steps=2, batch_size=2, per_device=1)
+    one = tune(a_plan(release, bases["internvl"], tmp_path / "one", recipe, device="cpu"))
+    script = tmp_path / "process.py"
+    script.write_text(_PROCESS)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    subprocess.run(
+        [sys.executable, *launcher, script, release, bases["internvl"], tmp_path / "two"],
+        cwd=REPOSITORY, check=True, capture_output=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    ours, theirs = weights_at(one.path), weights_at(tmp_path / "two")
+    assert ours.keys() == theirs.keys()
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-5) for name in ours)
 
 
 def test_decoding_in_workers_changes_nothing(
@@ -237,6 +268,9 @@ def test_a_sample_that_cannot_be_decoded_is_skipped_by_name(
     assert list(report.card.skipped) == ["internvl/train.jsonl:2 (v_E0)"]
     assert "media_unreadable" in report.card.skipped["internvl/train.jsonl:2 (v_E0)"]
     assert "learned from | 2 conversations" in (report.path / "README.md").read_text()
+    refuse_too_many_skipped(plan, max_reject_rate=0.4)
+    with pytest.raises(TooManyRejectsError, match="1 of 3 samples were skipped"):
+        refuse_too_many_skipped(plan, max_reject_rate=0.05)
 
 
 def test_a_batch_of_nothing_but_skipped_samples_leaves_the_loss_a_number(

@@ -35,7 +35,7 @@ WIDTH, LAYERS, HEADS = 64, 2, 4
 def tiny_base(dir_path: Path, family: str, *, seed: int = 0) -> Path:
     """A folder as `save_pretrained` writes it."""
     torch.manual_seed(seed)
-    tokenizer = _tokenizer("</s>" if family == "llava_next_video" else "<|im_end|>")
+    tokenizer = tokenizer_ending("</s>" if family == "llava_next_video" else "<|im_end|>")
     build: dict[str, Callable[[PreTrainedTokenizerFast], Any]] = {
         "internvl": _internvl,
         "llava_next_video": _llava_next_video,
@@ -50,7 +50,8 @@ def tiny_base(dir_path: Path, family: str, *, seed: int = 0) -> Path:
     return dir_path
 
 
-def _tokenizer(end: str) -> PreTrainedTokenizerFast:
+def tokenizer_ending(end: str) -> PreTrainedTokenizerFast:
+    """With all families' marks, one of which ends a turn."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
