@@ -9,10 +9,10 @@ export PYTHONPATH := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-all install-ray install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
+.PHONY: help install install-all install-ray install-reasoning install-train install-vllm check fix test test-browser test-ray test-vllm demo bench clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 install: $(VENV)/installed ## make .venv and install vau-data into it
 
@@ -26,6 +26,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 install-train: $(VENV)/installed-train ## add PyTorch and transformers to .venv, for training and vision towers; their tests then run too
 
 install-ray: $(VENV)/installed-ray ## add Ray and S3 to .venv, for --ray and s3:// videos
+
+install-reasoning: $(VENV)/installed-reasoning ## add METEOR and the COCO toolkit's tokenizer to .venv, 104 MB; they run in Java
 
 install-all: $(VENV)/installed-all ## add all of these to .venv, and what their tests need
 

@@ -250,7 +250,7 @@ def reasoning(
     ] = None,
     as_json: opt.AsJson = False,
 ) -> None:
-    """Compare a model's answers with references: wording, judgement, times, choices."""
+    """Compare a model's words, times and choices with references."""
     from engine.cli._output import print_json, remark
     from train.metrics.reasoning import read_answered, report_on
     from train.metrics.reasoning_tables import as_markdown

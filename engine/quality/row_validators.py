@@ -59,7 +59,7 @@ def validate_instruction_rows(
 
 
 def _digest(row: InstructionRow) -> bytes:
-    told = f"{row.video}\0{row.task}\0{row.answer}"
+    told = f"{row.video}\0{row.clip}\0{row.task}\0{row.answer}"
     if row.task == "mcq":  # a letter is the answer to many questions
         told += f"\0{row.question}"
     return blake2b(told.encode(), digest_size=12).digest()

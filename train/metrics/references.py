@@ -24,6 +24,8 @@ FORMS = ("internvl", "hivau-single")
 """Of a release, the first that it has: `internvl` carries all families, the other one."""
 TEXT_TASKS: tuple[Task, ...] = ("caption", "judgement", "description", "analysis")
 """Whose answers are prose, compared word by word."""
+_HIVAU_PREFIX = "merge_instruction_"
+"""Before the split, in the name that the published files and ours have."""
 _OF_SEGMENT = re.compile(r"_E\d+(?:C\d+)?$")
 _HOW = "export one with `vau-data export --format hivau-single` or `--format internvl`"
 
@@ -92,7 +94,7 @@ def _release(dir_path: Path) -> Release:
 
 def _file_of(release: Release, dir_path: Path, split: str) -> Path:
     found = {
-        (file.format, Path(file.path).stem): dir_path / file.path
+        (file.format, Path(file.path).stem.removeprefix(_HIVAU_PREFIX)): dir_path / file.path
         for file in release.files
         if file.format in FORMS and file.path.endswith(".jsonl")
     }

@@ -45,7 +45,7 @@ def find_toolkit() -> Toolkit | Missing:
     spec = find_spec("pycocoevalcap")
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not places:
-        return Missing("needs pycocoevalcap: pip install 'vau-data[reasoning]'")
+        return Missing("needs pycocoevalcap: make install-reasoning")
     java = shutil.which("java")
     if java is None:
         return Missing("needs Java: apt-get install default-jre-headless")
@@ -87,33 +87,46 @@ def meteor(groups: Iterable[Sequence[tuple[str, str]]], toolkit: Toolkit) -> lis
     stops answering.
     """
     command = [toolkit.java, "-jar", "-Xmx2G", str(toolkit.dir_path / _METEOR_JAR)]
-    with (
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(
-            [*command, "-", "-", "-stdio", "-l", "en", "-norm"],
-            cwd=toolkit.dir_path / _METEOR_JAR.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        ) as program,
-    ):
+    with tempfile.TemporaryFile() as errors:
         try:
-            return [_meteor_of(group, program) for group in groups]
+            # Leaving this block writes what a program that is gone has not taken, and fails, too.
+            with subprocess.Popen(
+                [*command, "-", "-", "-stdio", "-l", "en", "-norm"],
+                cwd=toolkit.dir_path / _METEOR_JAR.parent,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            ) as program:
+                return _meteor_of_all(groups, program)
         except (BrokenPipeError, ValueError) as error:
             errors.seek(0)
             raise ServiceError(
                 f"the toolkit's METEOR stopped: {error}; {_told(errors.read())}; "
                 "--no-java does without it"
             ) from error
-        finally:
-            program.kill()
 
 
-def _meteor_of(group: Sequence[tuple[str, str]], program: subprocess.Popen[bytes]) -> float:
-    counts = []
+def _meteor_of_all(
+    groups: Iterable[Sequence[tuple[str, str]]], program: subprocess.Popen[bytes]
+) -> list[float]:
+    known: dict[tuple[str, str], str] = {}
+    try:
+        return [_meteor_of(group, program, known) for group in groups]
+    finally:
+        program.kill()
+
+
+def _meteor_of(
+    group: Sequence[tuple[str, str]],
+    program: subprocess.Popen[bytes],
+    known: dict[tuple[str, str], str],
+) -> float:
+    """`known` has the counts of pairs, and takes those of new ones: groups may share them."""
     for answer, reference in group:
-        fields = ("SCORE", _plain(reference), _plain(answer))
-        counts.append(_asked(f" {_SEPARATOR} ".join(fields), program))
+        if (answer, reference) not in known:
+            fields = ("SCORE", _plain(reference), _plain(answer))
+            known[answer, reference] = _asked(f" {_SEPARATOR} ".join(fields), program)
+    counts = [known[pair] for pair in group]
     said = _asked(f" {_SEPARATOR} ".join(("EVAL", *counts)), program)
     # A figure for each pair comes before that of all.
     for _ in group:

@@ -233,6 +233,12 @@ def a_row(**changes: object) -> InstructionRow:
     return replace(row, **changes)  # type: ignore[arg-type]
 
 
+def test_same_answer_about_another_stretch_of_the_file_is_no_duplicate() -> None:
+    rows = [a_row(clip=(0.0, 2.0)), a_row(id=1, clip=(2.0, 4.0)), a_row(id=2, clip=(2.0, 4.0))]
+    (defect,) = validate_instruction_rows(rows)
+    assert (defect.code, defect.detail[:6]) == ("duplicate-row", "row 2:")
+
+
 def test_same_answer_about_the_same_file_again_is_a_duplicate() -> None:
     rows = [a_row(), a_row(id=1), a_row(id=2, task="judgement"), a_row(id=3, video="x_E1.mp4")]
     (defect,) = validate_instruction_rows(rows)

@@ -48,6 +48,11 @@ def test_training_row_loses_its_video_tag(tmp_path: Path) -> None:
     assert (row.question, row.answer, row.task) == ("What happened?", "A fall.", "caption")
 
 
+def test_stretch_of_a_source_video_is_read_where_the_row_tells_it(tmp_path: Path) -> None:
+    told, whole = rows_of(tmp_path, TEST_ROW | {"clip": [1.5, 4]}, TEST_ROW)
+    assert (told.clip, whole.clip) == ((1.5, 4.0), None)
+
+
 def test_multi_turn_line_gives_one_row_per_question_of_unknown_task(tmp_path: Path) -> None:
     messages: list[Json] = [
         {"from": speaker, "value": value}
@@ -67,6 +72,7 @@ def test_multi_turn_line_gives_one_row_per_question_of_unknown_task(tmp_path: Pa
         ({"type": "shot"}, "type is 'shot', expected one of clip, event, video"),
         ({"task": "guess"}, "task is 'guess'"),
         ({"anwser": None}, "answer is a null"),
+        ({"clip": [1.5]}, "clip has 1 numbers, expected"),
         ({"id": None}, "id is None"),
         ({"conversations": [{"from": "human", "value": "Q"}]}, "1 messages are not pairs"),
         (
