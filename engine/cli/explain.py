@@ -69,7 +69,7 @@ def explain(
     ] = "auto",
     as_json: opt.AsJson = False,
 ) -> None:
-    """Explain a video: where it is abnormal, and what a tuned model says of it."""
+    """Tell where a video is abnormal, and why."""
     from engine.cli._output import print_json, remark
     from engine.cli.train_mllm import require_packages
     from engine.errors import MediaError, UsageError
