@@ -99,6 +99,12 @@ def each_page(desk: Desk, name: str, prepare: Callable[[Desk], None]) -> None:
         desk = desk if page == "clicks" else desk.go_to(page)
         prepare(desk)
         check(desk, name)
+    closed(desk)
+
+
+def closed(desk: Desk) -> None:
+    """Done with its pages; an answer that is still on its way through a route is waited for."""
+    desk.page.unroute_all(behavior="wait")
     desk.page.context.close()
 
 
@@ -167,8 +173,7 @@ def test_pages_whose_server_is_gone_say_so_and_count(
     desk.press("m", ".", "m")
     desk.wait("root.querySelector('.saved').innerText.includes('2 unsaved')")
     check(desk, f"offline_{look}")
-    desk.page.unroute("**/api/**")
-    desk.page.context.close()
+    closed(desk)
 
 
 def test_keys_and_settings(busy: Server, browser: Browser, look: str) -> None:
@@ -177,7 +182,7 @@ def test_keys_and_settings(busy: Server, browser: Browser, look: str) -> None:
     desk.press("?")
     desk.wait("root.querySelector('dialog[open]') !== null")
     check(desk, f"keys_{look}")
-    desk.page.context.close()
+    closed(desk)
 
 
 def test_sign_in_page_is_readable(busy: Server, browser: Browser, look: str) -> None:
@@ -202,4 +207,4 @@ def test_player_without_a_picture_is_not_taken_for_a_video(
     assert not desk.see("content.stage.isReady")
     desk.press("m")
     assert "no picture" in desk.notice()
-    desk.page.context.close()
+    closed(desk)
