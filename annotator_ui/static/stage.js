@@ -241,15 +241,16 @@ export class Stage {
    * Plays parts of the video, in seconds of the source's clock, and jumps over what lies between;
    * from the part at the frame shown, or from the first where none is left.
    */
-  skim(parts) {
+  async skim(parts) {
     if (!this.isReady || parts.length === 0) return;
     this.#endReverse();
     this.leaveLoop();
     const here = parts.findIndex((part) => this.source.ordinalAt(part[1]) > this.ordinal);
     const isInside = here >= 0 && this.seconds >= parts[here][0];
-    this.#skim = { parts, at: Math.max(0, here), hopping: false };
-    this.#hopTo(this.#skim.at, isInside ? this.ordinal : null);
-    this.play();
+    const skim = (this.#skim = { parts, at: Math.max(0, here), hopping: false });
+    // Not before: an earlier seek that is still under way may end at the end, and stop the video.
+    await this.#hopTo(skim.at, isInside ? this.ordinal : null);
+    if (this.#skim === skim) this.play();
   }
 
   /** On to a part: to its start, or to a frame inside it. */
@@ -266,7 +267,7 @@ export class Stage {
     skim.hopping = true;
     await this.frames.move(target);
     skim.hopping = false;
-    this.lastSeen = this.source?.secondsOf(target) ?? null;
+    if (this.#skim === skim) this.lastSeen = this.source.secondsOf(target);
   }
 
   #skimmed() {
